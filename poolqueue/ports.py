@@ -1,0 +1,254 @@
+"""What handlers, the admission cycle and the sweep need from outside, as small Protocols and plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+# --- documents -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """One document as it was read.
+
+    `path` is `collection/id`. `fields` is None and `version` is None when there is no such document.
+    `version` is opaque: it is only handed back as a precondition.
+    """
+
+    path: str
+    fields: Mapping[str, Any] | None = None
+    version: object | None = None
+
+    @property
+    def exists(self) -> bool:
+        return self.fields is not None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Create:
+    """Write a document that must not exist yet."""
+
+    path: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replace:
+    """Write a whole document, on the condition that it is still at `version`."""
+
+    path: str
+    fields: Mapping[str, Any]
+    version: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delete:
+    """Remove a document, on the condition that it is still at `version`."""
+
+    path: str
+    version: object
+
+
+Write = Create | Replace | Delete
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """One query shape: equality on `where`, at most `limit` results, only the fields in `select` if given.
+
+    `newest_first` names a field to order by, descending; documents without the field are not found.
+    """
+
+    collection: str
+    where: Mapping[str, Any] = field(default_factory=dict)
+    newest_first: str | None = None
+    select: tuple[str, ...] | None = None
+    limit: int = 100
+
+
+class Conflict(Exception):  # noqa: N818  an expected event of compare and set, not a fault
+    """A precondition of a commit did not hold, and the commit left nothing behind. Read again and decide again."""
+
+
+class Documents(Protocol):
+    """The store: strongly consistent reads, atomic compare-and-set commits."""
+
+    def read(self, paths: Sequence[str]) -> list[Document]:
+        """The documents at `paths`, in that order; one round trip, one read each."""
+        ...
+
+    def find(self, query: Query) -> list[Document]: ...
+
+    def commit(self, writes: Sequence[Write]) -> list[object]:
+        """Write all or nothing; the new versions, in the order of `writes` (None for a delete).
+
+        Raises `Conflict` when a precondition did not hold. A commit whose answer was lost is settled inside,
+        by an owner's token in the documents written: it either returns or raises `Conflict`, truthfully.
+        """
+        ...
+
+
+# --- messages --------------------------------------------------------------------------------------------
+
+
+class Publisher(Protocol):
+    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
+        """Publish one message to `topic` (a full name, `projects/P/topics/T`); returns when it is accepted."""
+        ...
+
+
+# --- Vertex AI -------------------------------------------------------------------------------------------
+
+
+class CustomJobState(StrEnum):
+    """Vertex AI's JobState, without its prefix `JOB_STATE_`."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    QUEUED = "QUEUED"
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLING = "CANCELLING"
+    CANCELLED = "CANCELLED"
+    PAUSED = "PAUSED"
+    EXPIRED = "EXPIRED"
+    UPDATING = "UPDATING"
+    PARTIALLY_SUCCEEDED = "PARTIALLY_SUCCEEDED"
+
+
+TERMINAL = frozenset(
+    {
+        CustomJobState.SUCCEEDED,
+        CustomJobState.FAILED,
+        CustomJobState.CANCELLED,
+        CustomJobState.EXPIRED,
+        CustomJobState.PARTIALLY_SUCCEEDED,
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomJob:
+    """A custom job as Vertex AI shows it. `demands` are `(machine, disk, replicas)` per worker pool spec,
+    machine and disk as canonical JSON strings (`poolqueue.scheduling.pools`), disk None when not given."""
+
+    name: str
+    state: CustomJobState
+    display_name: str = ""
+    persistent_resource: str | None = None  # the short id
+    labels: Mapping[str, str] = field(default_factory=dict)
+    demands: tuple[tuple[str, str | None, int], ...] = ()
+    created: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    error_code: int | None = None
+    error: str | None = None
+
+    @property
+    def number(self) -> str:
+        return self.name.rsplit("/", 1)[-1]
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL
+
+
+class RefusalKind(StrEnum):
+    """Why Vertex AI refused a call, as far as that can be told from the answer."""
+
+    TERMINAL = "terminal"  # this request will never be accepted
+    NOT_READY = "not_ready"  # the persistent resource is not RUNNING, or does not exist
+    CAPACITY = "capacity"  # too few free replicas
+    QUOTA = "quota"  # a training quota is used up
+    RATE = "rate"  # too many requests this minute
+
+
+@dataclass(frozen=True, kw_only=True)
+class Created:
+    custom_job: CustomJob
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """Vertex AI answered, and the call had no effect."""
+
+    kind: RefusalKind
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unanswered:
+    """No trustworthy answer: the call may or may not have had its effect."""
+
+    message: str
+
+
+class Submitter(Protocol):
+    def create(
+        self, parent: str, custom_job: Mapping[str, Any], *, timeout_seconds: float
+    ) -> Created | Refused | Unanswered:
+        """One CreateCustomJob call, never repeated inside. `parent` is `projects/P/locations/L`;
+        `custom_job` is the REST body in camelCase."""
+        ...
+
+    def cancel(self, name: str) -> bool:
+        """Ask to cancel; True when Vertex AI took it, False when there is no such custom job or it has ended.
+        Raises `VertexUnavailable` when there is no answer."""
+        ...
+
+
+class VertexUnavailable(Exception):  # noqa: N818  a condition of the other side
+    """Vertex AI did not answer a read or a cancel in time, or refused it for now; try again later."""
+
+
+class ResourceState(StrEnum):
+    """State of a persistent resource; MISSING when Vertex AI knows none of that name."""
+
+    PROVISIONING = "PROVISIONING"
+    RUNNING = "RUNNING"
+    STOPPING = "STOPPING"
+    ERROR = "ERROR"
+    REBOOTING = "REBOOTING"
+    UPDATING = "UPDATING"
+    MISSING = "MISSING"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourcePool:
+    """One resource pool. `machine` and `disk` are canonical JSON strings; `capacity` is `max_replica_count`
+    with autoscaling, else `replica_count`; `used` is `used_replica_count`."""
+
+    id: str
+    machine: str
+    disk: str
+    capacity: int
+    used: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceView:
+    state: ResourceState
+    created: datetime | None = None
+    pools: tuple[ResourcePool, ...] = ()
+    error: str | None = None
+
+
+class Observer(Protocol):
+    """Reads of Vertex AI. Each call has a timeout and raises `VertexUnavailable` instead of hanging."""
+
+    def custom_job(self, name: str) -> CustomJob | None:
+        """The custom job of that full name; None when there is none."""
+        ...
+
+    def unfinished(self, parent: str) -> list[CustomJob]:
+        """All custom jobs of a project and region that are not terminal: one listing, all its pages."""
+        ...
+
+    def resource(self, name: str) -> ResourceView:
+        """The persistent resource of that full name; state MISSING when there is none."""
+        ...
