@@ -70,7 +70,7 @@ class Query:
     limit: int = 100
 
 
-class Conflict(Exception):  # noqa: N818  an expected event of compare and set, not a fault
+class Conflict(Exception):
     """A precondition of a commit did not hold, and the commit left nothing behind. Read again and decide again."""
 
 
@@ -202,7 +202,7 @@ class Submitter(Protocol):
         ...
 
 
-class VertexUnavailable(Exception):  # noqa: N818  a condition of the other side
+class VertexUnavailable(Exception):
     """Vertex AI did not answer a read or a cancel in time, or refused it for now; try again later."""
 
 
