@@ -1,0 +1,70 @@
+"""What every test shares: the `requires` marker, a project id of its own, and no process left behind."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+
+from tests import leftover_processes
+from tests.requirements_of_tests import REQUIREMENTS, missing
+
+REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    names = ", ".join(REQUIREMENTS)
+    config.addinivalue_line("markers", f"requires(*names): what the machine must have; names are {names}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for requirement in _required_by(item):
+        if requirement not in REQUIREMENTS:
+            pytest.fail(
+                f"unknown requirement {requirement!r}; known are {', '.join(REQUIREMENTS)}", pytrace=False
+            )
+        reason = missing(requirement)
+        if reason and REQUIRE_ALL:
+            pytest.fail(f"REQUIRE_ALL=1, and {reason}", pytrace=False)
+        if reason:
+            item.user_properties.append(("could_not_run", f"{requirement}: {reason}"))
+            pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    tests_by_reason = defaultdict(list)
+    for report in terminalreporter.stats.get("skipped", []):
+        for name, reason in report.user_properties:
+            if name == "could_not_run":
+                tests_by_reason[reason].append(report.nodeid)
+    if tests_by_reason:
+        terminalreporter.section("what this machine could not run")
+    for reason, tests in sorted(tests_by_reason.items()):
+        terminalreporter.line(reason)
+        for test in sorted(tests):
+            terminalreporter.line(f"    {test}")
+
+
+@pytest.fixture
+def demo_project() -> str:
+    """A project id that no other test uses; `demo-` is what keeps it away from Google Cloud."""
+    return f"demo-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_left_behind() -> Iterator[None]:
+    mark = leftover_processes.mark_this_session()
+    yield
+    alive = leftover_processes.leftovers(mark, within_seconds=5)
+    leftover_processes.end(alive)
+    if alive:
+        listing = "\n".join(f"  {pid}: {args}" for pid, args in alive.items())
+        pytest.fail(f"tests left these processes behind (ended now):\n{listing}", pytrace=False)
+
+
+def _required_by(item: pytest.Item) -> list[str]:
+    return [name for marker in item.iter_markers("requires") for name in marker.args]
