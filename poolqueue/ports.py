@@ -71,7 +71,7 @@ class Query:
 
 
 class Conflict(Exception):
-    """A precondition of a commit did not hold, and the commit left nothing behind. Read again and decide again."""
+    """A precondition of a commit did not hold and nothing was written. Read again and decide again."""
 
 
 class Documents(Protocol):
@@ -97,7 +97,7 @@ class Documents(Protocol):
 
 class Publisher(Protocol):
     def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
-        """Publish one message to `topic` (a full name, `projects/P/topics/T`); returns when it is accepted."""
+        """Publish one message to `topic`, a full name `projects/P/topics/T`; returns when accepted."""
         ...
 
 
@@ -135,7 +135,8 @@ TERMINAL = frozenset(
 @dataclass(frozen=True, kw_only=True)
 class CustomJob:
     """A custom job as Vertex AI shows it. `demands` are `(machine, disk, replicas)` per worker pool spec,
-    machine and disk as canonical JSON strings (`poolqueue.scheduling.pools`), disk None when not given."""
+    machine and disk as canonical JSON strings (`poolqueue.scheduling.pools`), disk None when not given.
+    """
 
     name: str
     state: CustomJobState
@@ -193,12 +194,14 @@ class Submitter(Protocol):
         self, parent: str, custom_job: Mapping[str, Any], *, timeout_seconds: float
     ) -> Created | Refused | Unanswered:
         """One CreateCustomJob call, never repeated inside. `parent` is `projects/P/locations/L`;
-        `custom_job` is the REST body in camelCase."""
+        `custom_job` is the REST body in camelCase.
+        """
         ...
 
     def cancel(self, name: str) -> bool:
         """Ask to cancel; True when Vertex AI took it, False when there is no such custom job or it has ended.
-        Raises `VertexUnavailable` when there is no answer."""
+        Raises `VertexUnavailable` when there is no answer.
+        """
         ...
 
 
@@ -221,7 +224,8 @@ class ResourceState(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class ResourcePool:
     """One resource pool. `machine` and `disk` are canonical JSON strings; `capacity` is `max_replica_count`
-    with autoscaling, else `replica_count`; `used` is `used_replica_count`."""
+    with autoscaling, else `replica_count`; `used` is `used_replica_count`.
+    """
 
     id: str
     machine: str
@@ -247,6 +251,10 @@ class Observer(Protocol):
 
     def unfinished(self, parent: str) -> list[CustomJob]:
         """All custom jobs of a project and region that are not terminal: one listing, all its pages."""
+        ...
+
+    def by_token(self, parent: str, token: str) -> list[CustomJob]:
+        """All custom jobs of a project and region, ended ones too, that carry this submission token."""
         ...
 
     def resource(self, name: str) -> ResourceView:

@@ -1,0 +1,202 @@
+"""A job and its life: states, outcomes, reasons, the table of legal moves and the one function that moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+HISTORY_LIMIT = 100
+
+
+class State(StrEnum):
+    """Where a job is."""
+
+    HELD = "held"
+    QUEUED = "queued"
+    RESERVED = "reserved"
+    SUBMITTED = "submitted"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How a job ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    LOST = "lost"
+
+
+class Reason(StrEnum):
+    """Why a job waits, was moved or was refused. In the order in which they are reported."""
+
+    BAD_REQUEST = "bad_request"
+    ID_TAKEN = "id_taken"
+    NOT_ALLOWED = "not_allowed"
+    NO_MATCHING_POOL = "no_matching_pool"
+    ABOVE_CAPACITY = "above_capacity"
+    REFUSED_BY_VERTEX_AI = "refused_by_vertex_ai"
+    RESOURCE_MISSING = "resource_missing"
+    RESOURCE_NOT_READY = "resource_not_ready"
+    DRAINED = "drained"
+    BACKING_OFF = "backing_off"
+    NEEDS_REPLICAS = "needs_replicas"
+    BEHIND_HELD_PLACE = "behind_held_place"
+    PACED = "paced"
+    TOO_MANY_RESERVATIONS = "too_many_reservations"
+    QUOTA = "quota"
+    CAPACITY_REFUSED = "capacity_refused"
+    SUBMISSION_UNRESOLVED = "submission_unresolved"
+    NEVER_CREATED = "never_created"
+    PENDING_TOO_LONG = "pending_too_long"
+    RESOURCE_DELETED = "resource_deleted"
+    ASKED = "asked"
+    CANCELLED_ELSEWHERE = "cancelled_elsewhere"
+    CUSTOM_JOB_DELETED = "custom_job_deleted"
+    TIMED_OUT = "timed_out"
+    PARTLY = "partly"
+
+
+# From QUEUED to QUEUED is a requeue: the job was considered and keeps its place.
+MOVES: dict[State, frozenset[State]] = {
+    State.HELD: frozenset({State.QUEUED, State.ENDED}),
+    State.QUEUED: frozenset({State.QUEUED, State.HELD, State.RESERVED, State.ENDED}),
+    State.RESERVED: frozenset({State.QUEUED, State.SUBMITTED, State.RUNNING, State.CANCELLING, State.ENDED}),
+    State.SUBMITTED: frozenset({State.QUEUED, State.RUNNING, State.CANCELLING, State.ENDED}),
+    State.RUNNING: frozenset({State.QUEUED, State.CANCELLING, State.ENDED}),
+    State.CANCELLING: frozenset({State.QUEUED, State.ENDED}),
+    State.ENDED: frozenset(),
+}
+
+
+class IllegalMove(Exception):
+    """A move that the table does not allow: a fault of ours, never of a publisher."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """One change of state, as history keeps it and as `job-outcomes` announces it."""
+
+    sequence: int
+    at: datetime
+    state: State
+    attempt: int
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demand:
+    """One worker pool spec's demand: canonical machine and disk (None: any disk), replicas, and its place."""
+
+    index: int
+    machine: str
+    disk: str | None
+    replicas: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Our record of a job request and its life. `custom_job_body` is the request's REST body as JSON text.
+
+    `token` and `custom_job` are those of the current attempt; `cancel_reason` says why it is being cancelled:
+    a job that its owner or an operator cancels (`ASKED`) ends, one cancelled for our own reasons is requeued.
+    """
+
+    team: str
+    job_id: str
+    resource: str
+    priority: int
+    digest: str
+    display_name: str
+    custom_job_body: str
+    demands: tuple[Demand, ...]
+    created: datetime
+    message_id: str = ""
+    state: State = State.QUEUED
+    outcome: Outcome | None = None
+    reason: Reason | None = None
+    inbox: bool = True
+    attempt: int = 0
+    sequence: int = 0
+    token: str | None = None
+    custom_job: str | None = None
+    cancel_reason: Reason | None = None
+    not_before: datetime | None = None
+    setbacks: int = 0
+    problems: tuple[dict[str, str], ...] = ()
+    error: str | None = None
+    submitted: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    history: tuple[Move, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return job_key(self.team, self.job_id)
+
+
+def job_key(team: str, job_id: str) -> str:
+    return f"{team}.{job_id}"
+
+
+def record(job: Job, *, at: datetime) -> Job:
+    """The first entry of a new job's history: it is queued."""
+    return _enter(job, State.QUEUED, at=at, reason=None, note=None)
+
+
+def record_refused(job: Job, *, at: datetime, reason: Reason, note: str) -> Job:
+    """The only entry of a refused request's history: it ended, rejected."""
+    ended = replace(job, outcome=Outcome.REJECTED, ended=at, inbox=False)
+    return _enter(ended, State.ENDED, at=at, reason=reason, note=note)
+
+
+def move(
+    job: Job,
+    to: State,
+    *,
+    at: datetime,
+    reason: Reason | None = None,
+    outcome: Outcome | None = None,
+    note: str | None = None,
+    **changes: Any,
+) -> Job:
+    """`job` moved to another state, its history longer by one. Raises `IllegalMove` against the table."""
+    if to not in MOVES[job.state] or (outcome is None) == (to is State.ENDED):
+        raise IllegalMove(f"{job.key}: {job.state} -> {to} (outcome {outcome})")
+    if to is State.ENDED:
+        changes = {"ended": at, "inbox": False, **changes}
+    return _enter(replace(job, outcome=outcome, **changes), to, at=at, reason=reason, note=note)
+
+
+def _enter(job: Job, to: State, *, at: datetime, reason: Reason | None, note: str | None) -> Job:
+    entry = Move(
+        sequence=job.sequence + 1,
+        at=at,
+        state=to,
+        attempt=job.attempt,
+        outcome=job.outcome,
+        reason=reason,
+        note=note,
+    )
+    return replace(
+        job,
+        state=to,
+        reason=reason,
+        sequence=entry.sequence,
+        history=_bounded((*job.history, entry)),
+    )
+
+
+def _bounded(history: tuple[Move, ...]) -> tuple[Move, ...]:
+    """The first entry and the latest ones: how a job began is never forgotten."""
+    if len(history) <= HISTORY_LIMIT:
+        return history
+    return (history[0], *history[-(HISTORY_LIMIT - 1) :])

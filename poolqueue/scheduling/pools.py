@@ -1,0 +1,144 @@
+"""A persistent resource as the queue knows it: pools, reservations, and occupancy as their sum."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+RESERVATIONS_LIMIT = 2_000
+FRESH = timedelta(seconds=90)
+
+
+class PoolKey(NamedTuple):
+    """What identifies a pool to the accounting: its canonical machine and disk; equal pools are one."""
+
+    machine: str
+    disk: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """All resource pools of one machine and disk spec. `capacity` counts replicas, autoscaled ones included."""
+
+    key: PoolKey
+    ids: tuple[str, ...]
+    capacity: int
+    used: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """Replicas set aside for one attempt, from admission to release.
+
+    `running` and `cancelling` are what the sweep last saw or did; `absences` counts the listings after
+    `submit_by` that did not show a custom job with this token.
+    """
+
+    token: str
+    team: str
+    job_id: str
+    attempt: int
+    replicas: Mapping[PoolKey, int]
+    reserved_at: datetime
+    submit_by: datetime
+    running: bool = False
+    cancelled_at: datetime | None = None
+    absences: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drain:
+    """Admission to a pool, or to the whole resource, is stopped."""
+
+    reason: str
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backoff:
+    """A pool is left alone until then, because Vertex AI refused a job for lack of capacity or quota."""
+
+    until: datetime
+    step: int
+    quota: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unannounced:
+    """The changes `first`..`last` of a job may not have been announced yet; recorded `at`."""
+
+    first: int
+    last: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surplus:
+    """Replicas in use that no listed job explains, as one sweep saw them at one epoch."""
+
+    epoch: int
+    replicas: Mapping[PoolKey, int]
+
+
+WHOLE_RESOURCE = "*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One persistent resource. `name` is its full name; `state` is Vertex AI's, or MISSING.
+
+    `epoch` counts reservations and releases; `waiting` is the number of lines in its queue; `foreign` and
+    `surplus` are replicas held by others; `shards` is the number of its queue documents.
+    """
+
+    name: str
+    state: str = "MISSING"
+    created: datetime | None = None
+    pools: tuple[Pool, ...] = ()
+    reservations: Mapping[str, Reservation] = field(default_factory=dict)
+    foreign: Mapping[PoolKey, int] = field(default_factory=dict)
+    surplus: Mapping[PoolKey, int] = field(default_factory=dict)
+    surplus_seen: Surplus | None = None
+    observed_at: datetime | None = None
+    epoch: int = 0
+    released_at: Mapping[PoolKey, datetime] = field(default_factory=dict)
+    drained: Mapping[str, Drain] = field(default_factory=dict)
+    backoffs: Mapping[PoolKey, Backoff] = field(default_factory=dict)
+    unannounced: Mapping[str, Unannounced] = field(default_factory=dict)
+    waiting: int = 0
+    shards: int = 1
+
+    @property
+    def is_ready(self) -> bool:
+        return self.state == "RUNNING"
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Was the capacity observed recently enough to admit on it?"""
+        return self.observed_at is not None and now - self.observed_at <= FRESH
+
+
+def reserved(resource: Resource) -> Counter[PoolKey]:
+    """Replicas reserved per pool: always the sum of the reservations, never a counter."""
+    return total(reservation.replicas for reservation in resource.reservations.values())
+
+
+def occupied(resource: Resource) -> Counter[PoolKey]:
+    """Our reservations + other custom jobs listed on the resource + surplus, per pool."""
+    return total((reserved(resource), resource.foreign, resource.surplus))
+
+
+def free(resource: Resource) -> dict[PoolKey, int]:
+    """Capacity minus occupancy per pool; negative after a shrinkage or beside foreign jobs."""
+    taken = occupied(resource)
+    return {pool.key: pool.capacity - taken[pool.key] for pool in resource.pools}
+
+
+def total(parts: Iterable[Mapping[PoolKey, int]]) -> Counter[PoolKey]:
+    result: Counter[PoolKey] = Counter()
+    for part in parts:
+        result.update(part)
+    return result
