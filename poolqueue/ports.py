@@ -95,9 +95,33 @@ class Documents(Protocol):
 # --- messages --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message to publish; `topic` is a full name, `projects/P/topics/T`."""
+
+    topic: str
+    body: bytes
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes, as Pub/Sub counts them against its limits."""
+        return len(self.body) + sum(len(k.encode()) + len(v.encode()) for k, v in self.attributes.items())
+
+
+class PublishFailed(Exception):
+    """Pub/Sub did not accept a message in time, or refused it; some may be published all the same."""
+
+
 class Publisher(Protocol):
+    """Both return when every message is accepted, and raise `PublishFailed` otherwise."""
+
     def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
-        """Publish one message to `topic`, a full name `projects/P/topics/T`; returns when accepted."""
+        """Publish one message to `topic`, a full name `projects/P/topics/T`."""
+        ...
+
+    def publish_all(self, messages: Sequence[Message]) -> None:
+        """Publish several messages, to any topics, with as few calls as possible."""
         ...
 
 
