@@ -62,7 +62,7 @@ def _no_process_left_behind() -> Iterator[None]:
     alive = leftover_processes.leftovers(mark, within_seconds=5)
     leftover_processes.end(alive)
     if alive:
-        listing = "\n".join(f"  {pid}: {args}" for pid, args in alive.items())
+        listing = "\n".join(f"  {process.pid}: {process.args}" for process in alive)
         pytest.fail(f"tests left these processes behind (ended now):\n{listing}", pytrace=False)
 
 

@@ -1,0 +1,94 @@
+# Needs GNU make 3.81 or later (macOS ships 3.81) and Python 3.11 or later; everything else goes into .venv.
+# Settings given as `make run KEEP=1` reach the programs as environment variables.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
+# A process runs real training and real servers, so more workers than this only disturb each other.
+TEST_WORKERS := 4
+TESTS :=
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help run test check bench probe-vertex lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@echo 'make ...'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+run: $(READY) ## the whole system on this machine with real training; KEEP=1 stays up, EMULATORS=google
+	@$(BIN)/python -m infra.local.run
+
+test: $(READY) ## all tests that this machine can run, naming the others; TESTS=... for some
+	$(BIN)/python -m pytest -n auto --maxprocesses=$(TEST_WORKERS) --dist=worksteal $(TESTS)
+
+check: $(READY) ## format, lint, types, import arrows, generated files, Terraform's format
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if command -v terraform >/dev/null; then echo 'terraform fmt -check'; terraform fmt -check -diff -recursive infra; \
+	elif [ "$(REQUIRE_ALL)" = 1 ]; then echo 'REQUIRE_ALL=1, and terraform is not installed' >&2; exit 1; \
+	else echo 'not checked: the format of infra/*.tf (terraform is not installed)'; fi
+
+bench: $(READY) ## speed and cost, as README and docs claim them
+	@$(BIN)/python -m benchmarks
+
+probe-vertex: ## ask a real project what the documentation leaves open; PROJECT=... needed, costs money
+	@if [ -z "$(PROJECT)" ]; then \
+	  echo 'This creates a persistent resource and custom jobs on Google Cloud, and costs money.' >&2; \
+	  echo 'Name the project that pays: make probe-vertex PROJECT=my-project' >&2; exit 2; fi
+	@$(MAKE) --no-print-directory $(READY)
+	@$(BIN)/python -m infra.tools.probe_vertex --project '$(PROJECT)'
+
+lock: $(READY) ## write requirements*.txt from pyproject.toml, for every platform; UPGRADE=1 for newer versions
+	$(LOCK) --extra functions --output-file requirements.txt
+	$(LOCK) --all-extras --constraint requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove what make, tests and runs left here
+	rm -rf $(VENV) .run build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Candidates are run, not only looked up: a version manager's shim may stand for a version that is not there,
+# and Debian's python3 comes without the half of venv that puts pip into it.
+define FIND_PYTHON
+for candidate in $(PYTHON_CANDIDATES); do \
+  "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 || continue; \
+  new_enough=$$candidate; \
+  "$$candidate" -c 'import venv, ensurepip' >/dev/null 2>&1 && python=$$candidate && break; \
+done; \
+if [ -z "$$new_enough" ]; then \
+  echo 'No Python 3.11 or later here (tried: $(PYTHON_CANDIDATES)).' >&2; \
+  echo 'Install one (python.org, apt, brew), or name it: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; \
+elif [ -z "$$python" ]; then \
+  version=$$("$$new_enough" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+  echo "Python $$version ($$new_enough) is here, but cannot make a virtual environment." >&2; \
+  echo "On Debian and Ubuntu: sudo apt install python$$version-venv (or python3-venv)" >&2; exit 1; \
+fi
+endef
+
+# pip says a line per package and more; a line per ten is enough to see that it lives. Its errors pass.
+define SHOW_PROGRESS
+awk -v total=$$(grep -c '==' requirements-dev.txt) ' \
+  /^Collecting / { if (++n % 10 == 0) { print "  " n " of at most " total " packages"; fflush() } } \
+  /^Installing collected / { print "  unpacking, up to a minute"; fflush() } \
+  /^pip ended with / { status = $$4 } END { exit status }'
+endef
+
+$(READY): requirements-dev.txt
+	@if ! $(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	  $(FIND_PYTHON); \
+	  echo "making $(VENV) with $$("$$python" --version)"; \
+	  rm -rf $(VENV); \
+	  "$$python" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }; \
+	fi
+	@echo 'installing requirements-dev.txt'
+	@{ PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --require-hashes --no-deps -r requirements-dev.txt; \
+	  echo "pip ended with $$?"; } | $(SHOW_PROGRESS)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
