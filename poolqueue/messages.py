@@ -1,0 +1,23 @@
+"""What travels on the topics, both ways: job requests, commands and outcomes."""
+
+from poolqueue.requests.commands import BadCommand, Command, CommandKind, parse_command
+from poolqueue.requests.naming import ResourceName, derived_job_id, resource_name
+from poolqueue.requests.outcomes import outcome_message
+from poolqueue.requests.parsing import BadRequest, JobRequest, WorkerPool, parse_request
+from poolqueue.scheduling.problems import Problem
+
+__all__ = [
+    "BadCommand",
+    "BadRequest",
+    "Command",
+    "CommandKind",
+    "JobRequest",
+    "Problem",
+    "ResourceName",
+    "WorkerPool",
+    "derived_job_id",
+    "outcome_message",
+    "parse_command",
+    "parse_request",
+    "resource_name",
+]

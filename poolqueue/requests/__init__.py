@@ -1,0 +1,1 @@
+"""How a message becomes a job request: reading, fields, limits, settings."""

@@ -1,0 +1,125 @@
+"""Parses one message of a job-commands topic: what an operator asks for, or all that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from poolqueue.requests.collecting import Problems
+from poolqueue.requests.naming import ID_RULE, is_id, resource_name
+from poolqueue.requests.normalising import did_you_mean
+from poolqueue.requests.reading import Unreadable, read_mapping
+from poolqueue.requests.settings import is_transports
+from poolqueue.scheduling.problems import Problem
+
+LONGEST_REASON = 500
+LONGEST_AUTHOR = 200
+
+_KEYS = ("id", "kind", "team", "job_id", "persistent_resource", "pool", "reason", "author")
+_LONGEST = {"reason": LONGEST_REASON, "author": LONGEST_AUTHOR, "pool": 63, "team": 63}
+
+
+class CommandKind(StrEnum):
+    CANCEL = "cancel"
+    DRAIN = "drain"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What an operator asks for. `cancel` names a `job_id`; `drain` and `resume` a `persistent_resource`
+    (its id, or its full name) and perhaps one `pool` of it. `team` matters on the administrators' topic."""
+
+    id: str
+    kind: CommandKind
+    reason: str
+    author: str
+    team: str | None = None
+    job_id: str | None = None
+    persistent_resource: str | None = None
+    pool: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadCommand:
+    """A message that is no command; `id` is the publisher's if well formed, else the default."""
+
+    id: str
+    problems: tuple[Problem, ...]
+
+
+def parse_command(data: bytes, attributes: Mapping[str, str], *, default_id: str) -> Command | BadCommand:
+    """The command in one Pub/Sub message: a mapping as JSON or YAML, attributes, or some of both."""
+    problems = Problems()
+    given = _given(data, attributes, problems)
+    identity = given.pop("id", default_id)
+    if not is_id(identity):
+        problems.add("id", identity, "is not a command's id", f"use {ID_RULE}, or leave it out")
+        identity = default_id
+    kind = _kind(given.pop("kind", None), problems)
+    strings = {
+        key: text for key, value in given.items() if (text := _string(key, value, problems)) is not None
+    }
+    if kind is not None:
+        _check_target(kind, strings, problems)
+    _check_said(strings, problems)
+    if problems or kind is None:
+        return BadCommand(id=identity, problems=tuple(problems.found))
+    return Command(id=identity, kind=kind, **strings)
+
+
+def _given(data: bytes, attributes: Mapping[str, str], problems: Problems) -> dict[str, Any]:
+    try:
+        message = read_mapping(data) if data.strip() else {}
+    except Unreadable as error:
+        problems.add("message", f"({len(data)} bytes)", error.problem, error.remedy)
+        message = {}
+    given: dict[str, Any] = {}
+    own = {key: value for key, value in attributes.items() if not is_transports(key)}
+    for key, value in [*message.items(), *own.items()]:
+        if key not in _KEYS:
+            problems.add(key, key, "is not a field of a command", did_you_mean(key, _KEYS, problems))
+        elif given.setdefault(key, value) != value:
+            problems.add(key, value, "differs between message and attributes", "give it in one place")
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def _kind(given: object, problems: Problems) -> CommandKind | None:
+    kinds = [kind.value for kind in CommandKind]
+    if isinstance(given, str) and given in kinds:
+        return CommandKind(given)
+    problems.add("kind", given, "is not a kind of command", f"give one of {', '.join(kinds)}")
+    return None
+
+
+def _string(key: str, given: object, problems: Problems) -> str | None:
+    longest = _LONGEST.get(key, 300)
+    if isinstance(given, str) and 0 < len(given) <= longest and given.isprintable():
+        return given
+    problems.add(key, given, f"is not 1 to {longest} printable characters", "give a string of that length")
+    return None
+
+
+def _check_target(kind: CommandKind, given: Mapping[str, str], problems: Problems) -> None:
+    problems.only_news()
+    wanted = ("job_id",) if kind is CommandKind.CANCEL else ("persistent_resource", "pool")
+    for key in ("job_id", "persistent_resource", "pool"):
+        if key in given and key not in wanted:
+            problems.add(key, given[key], f"does not belong to {kind}", f"{kind} names a {wanted[0]}")
+    if wanted[0] not in given:
+        problems.add(wanted[0], None, "is missing", f"{kind} names a {wanted[0]}")
+    if "job_id" in given and not is_id(given["job_id"]):
+        problems.add("job_id", given["job_id"], "is not a job id", f"use {ID_RULE}")
+    resource = given.get("persistent_resource")
+    if resource is not None and resource_name(resource) is None:
+        remedy = "give its id, or projects/PROJECT/locations/LOCATION/persistentResources/ID"
+        problems.add("persistent_resource", resource, "is not the name of a persistent resource", remedy)
+
+
+def _check_said(given: Mapping[str, str], problems: Problems) -> None:
+    problems.only_news()
+    for key, remedy in {"reason": "say why", "author": "say who asks"}.items():
+        if key not in given:
+            problems.add(key, None, "is missing", remedy)

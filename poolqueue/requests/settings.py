@@ -1,0 +1,125 @@
+"""Queue settings of a job request, which stand in the envelope or in the message's attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from poolqueue.requests.collecting import Problems
+from poolqueue.requests.naming import ID_RULE, is_id
+from poolqueue.requests.normalising import did_you_mean, whole_number
+
+LOWEST_PRIORITY, DEFAULT_PRIORITY, HIGHEST_PRIORITY = 0, 50, 100
+SETTINGS = ("job_id", "priority", "display_name")
+
+_LATER = frozenset(
+    {
+        "after",
+        "backfill",
+        "checkpoint",
+        "deadline",
+        "depends_on",
+        "earliest_start",
+        "expires_at",
+        "group",
+        "hold",
+        "max_attempts",
+        "max_retries",
+        "max_wait",
+        "not_after",
+        "not_before",
+        "on_failure",
+        "preemptible",
+        "queue_timeout",
+        "retries",
+        "retry",
+        "retry_policy",
+        "schedule",
+        "start_after",
+        "ttl",
+        "weight",
+    }
+)
+_TRANSPORT_PREFIXES = ("goog", "logging.googleapis.com/", "CloudPubSub", "ce-", "x-goog-")
+_TRANSPORT_NAMES = frozenset({"traceparent", "tracestate", "baggage", "content-type", "Content-Type"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    job_id: str | None
+    priority: int
+    display_name: str | None
+
+
+def is_transports(attribute: str) -> bool:
+    """Whether an attribute was put there by what carried the message."""
+    return attribute in _TRANSPORT_NAMES or attribute.startswith(_TRANSPORT_PREFIXES)
+
+
+def read_settings(envelope: Mapping[str, Any], attributes: Mapping[str, str], problems: Problems) -> Settings:
+    """The settings of both places; `envelope` is the message's mapping without its custom job."""
+    given = _merged(envelope, attributes, problems)
+    return Settings(
+        job_id=_job_id(given, problems),
+        priority=_priority(given, problems),
+        display_name=_display_name(given, problems),
+    )
+
+
+def _merged(
+    envelope: Mapping[str, Any], attributes: Mapping[str, str], problems: Problems
+) -> dict[str, tuple[str, Any]]:
+    """For each setting the path it was read from and its value."""
+    given: dict[str, tuple[str, Any]] = {}
+    for key, value in envelope.items():
+        if _is_known(key, key, problems) and value is not None:
+            given[key] = key, value
+    for key, value in attributes.items():
+        path = f"attributes.{key}"
+        if is_transports(key) or not _is_known(key, path, problems):
+            continue
+        if key in given and str(given[key][1]) != value:
+            problems.add(path, value, "differs from the same setting in the envelope", "give it in one place")
+        given.setdefault(key, (path, value))
+    return given
+
+
+def _is_known(key: str, path: str, problems: Problems) -> bool:
+    if key in SETTINGS:
+        return True
+    if key in _LATER:
+        problems.add(path, key, "is a setting that is not honoured by this version", "leave it out")
+    elif key == "team":
+        problems.add(
+            path, key, "is not a setting: the team comes from the topic", "publish to the team's topic"
+        )
+    else:
+        problems.add(path, key, "is not a setting", did_you_mean(key, SETTINGS, problems))
+    return False
+
+
+def _job_id(given: Mapping[str, tuple[str, Any]], problems: Problems) -> str | None:
+    path, job_id = given.get("job_id", ("", None))
+    if job_id is None or is_id(job_id):
+        return None if job_id is None else str(job_id)
+    problems.add(path, job_id, "is not a job id", f"use {ID_RULE}, as a string, or leave it out")
+    return None
+
+
+def _priority(given: Mapping[str, tuple[str, Any]], problems: Problems) -> int:
+    path, priority = given.get("priority", ("", DEFAULT_PRIORITY))
+    number = whole_number(priority)
+    if number is not None and LOWEST_PRIORITY <= number <= HIGHEST_PRIORITY:
+        return number
+    remedy = f"give a whole number, {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}; higher goes first"
+    problems.add(path, priority, "is not a priority", remedy)
+    return DEFAULT_PRIORITY
+
+
+def _display_name(given: Mapping[str, tuple[str, Any]], problems: Problems) -> str | None:
+    path, name = given.get("display_name", ("", None))
+    if name is None or (isinstance(name, str) and name):
+        return name
+    problems.add(path, name, "is not a display name", "give a string that is not empty, or leave it out")
+    return None
