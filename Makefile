@@ -75,7 +75,7 @@ endef
 # pip says a line per package and more; a line per ten is enough to see that it lives. Its errors pass.
 define SHOW_PROGRESS
 awk -v total=$$(grep -c '==' requirements-dev.txt) ' \
-  /^Collecting / { if (++n % 10 == 0) { print "  " n " of at most " total " packages"; fflush() } } \
+  /^(Collecting|Processing) / { if (++n % 10 == 0) { print "  " n " of at most " total " packages"; fflush() } } \
   /^Installing collected / { print "  unpacking, up to a minute"; fflush() } \
   /^pip ended with / { status = $$4 } END { exit status }'
 endef
