@@ -74,6 +74,12 @@ class Conflict(Exception):
     """A precondition of a commit did not hold and nothing was written. Read again and decide again."""
 
 
+class StoreUnavailable(Exception):
+    """The store did not answer in time, repeatedly. What was to be committed may or may not have been:
+    let the invocation end and the message come again.
+    """
+
+
 class Documents(Protocol):
     """The store: strongly consistent reads, atomic compare-and-set commits."""
 

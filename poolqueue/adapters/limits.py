@@ -81,7 +81,7 @@ def check_path(path: str) -> None:
 
 
 def copied(path: str, fields: Mapping[str, Any], *, reserve: int = 0) -> Copied:
-    """A deep copy in plain types. Raises `Unstorable` unless the document, and `reserve` bytes, can be stored."""
+    """A deep copy in plain types. Raises `Unstorable` unless it fits, with `reserve` bytes beside it."""
     check_path(path)
     walk = _Walk(path)
     copy: dict[str, Any] = {}
@@ -155,7 +155,7 @@ class _Walk:
             raise Unstorable(f"{self._path}: {at} is a datetime without a time zone")
         return _EPOCH + (value - _EPOCH)  # plain and UTC, whatever came
 
-    def _number(self, value: float, at: str) -> float:
+    def _number(self, value: int | float, at: str) -> int | float:  # noqa: PYI041 - mypy tells them apart
         if isinstance(value, float):
             return float(value)
         if not -(2**63) <= value < 2**63:

@@ -51,6 +51,6 @@ def shape_of(query: Query) -> Shape:
             return shape
     raise UnlistedQuery(
         f"no listed shape for {query.collection} where {sorted(query.where)} "
-        f"newest first by {query.newest_first}: list it in poolqueue/adapters/queries.py and add its index to "
-        "infra/firestore.tf"
+        f"newest first by {query.newest_first}: list it in poolqueue/adapters/queries.py "
+        "and add its index to infra/firestore.tf"
     )
