@@ -1,0 +1,145 @@
+"""Vertex AI as the ports see it: creates, cancels and reads over the official client's REST transport."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from poolqueue.adapters.vertex_errors import classify
+from poolqueue.adapters.vertex_views import custom_job_view, resource_view, without_secrets
+from poolqueue.ports import (
+    Created,
+    CustomJob,
+    RefusalKind,
+    Refused,
+    ResourceState,
+    ResourceView,
+    Unanswered,
+    VertexUnavailable,
+)
+
+if TYPE_CHECKING:
+    from poolqueue.adapters import vertex_rest
+
+_LOCATION = re.compile(r"projects/[^/]+/locations/([^/]+)(?:/|$)")
+_REMEDY = (
+    "give this process an identity with roles/aiplatform.user (or: gcloud auth application-default login)"
+)
+_BAD_REQUEST, _NOT_FOUND = 400, 404
+_Answer = TypeVar("_Answer")
+
+
+class VertexAI:
+    """A `Submitter` and an `Observer` (ports.py) for all regions. Safe to share between threads.
+
+    `endpoint` is the stand-in's, `http://127.0.0.1:PORT`, called without credentials; without it each
+    region's own endpoint is called with the process's credentials. Reads and cancels have `timeout_seconds`
+    per request (a listing: per page).
+    """
+
+    def __init__(self, *, endpoint: str | None = None, timeout_seconds: float = 20.0) -> None:
+        self._endpoint = endpoint
+        self._timeout_seconds = timeout_seconds
+        self._regions: dict[str, vertex_rest.Region] = {}
+        self._lock = threading.Lock()
+
+    def create(
+        self, parent: str, custom_job: Mapping[str, Any], *, timeout_seconds: float
+    ) -> Created | Refused | Unanswered:
+        """As the port says.
+
+        Raises `VertexUnavailable`, nothing having been created, when there are no valid credentials: that is
+        the installation's fault, not the job's.
+        """
+        rest = _rest()
+        region = self._region(parent)
+        try:
+            answer = region.create_custom_job(parent, custom_job, timeout_seconds=timeout_seconds)
+        except rest.NotSendable as error:
+            return Refused(kind=RefusalKind.TERMINAL, message=without_secrets(str(error), custom_job))
+        except rest.NoCredentials as error:
+            raise VertexUnavailable(_no_credentials(error)) from error
+        except rest.AnsweredWithError as error:
+            told = error.answer
+            message = without_secrets(told.message, custom_job)
+            return classify(told.http_status, message, told.details, told.status)
+        except rest.NoAnswer as error:
+            # Also when the connection was refused and nothing was sent: the client tells the two apart only
+            # in wrapped texts, and a mistake would run a job twice. The price is a quiet period.
+            return Unanswered(message=str(error))
+        if "name" not in answer:
+            return Unanswered(message="Vertex AI answered without naming the custom job")
+        return Created(custom_job=custom_job_view(answer))
+
+    def cancel(self, name: str) -> bool:
+        region = self._region(name)
+        # Vertex AI answers 400 (FAILED_PRECONDITION) when the custom job has ended.
+        taken = _asked(
+            lambda: region.cancel_custom_job(name, timeout_seconds=self._timeout_seconds),
+            none_when={_NOT_FOUND, _BAD_REQUEST},
+        )
+        return taken is not None
+
+    def custom_job(self, name: str) -> CustomJob | None:
+        region = self._region(name)
+        body = _asked(
+            lambda: region.get_custom_job(name, timeout_seconds=self._timeout_seconds), none_when={_NOT_FOUND}
+        )
+        return None if body is None else custom_job_view(body)
+
+    def unfinished(self, parent: str) -> list[CustomJob]:
+        region = self._region(parent)
+        bodies = _asked(
+            lambda: region.unfinished_custom_jobs(parent, timeout_seconds=self._timeout_seconds),
+            none_when=(),
+        )
+        listed = [custom_job_view(body) for body in bodies or []]
+        # One that ends while the pages are read may pass the filter and still be shown as ended.
+        return [custom_job for custom_job in listed if not custom_job.is_terminal]
+
+    def resource(self, name: str) -> ResourceView:
+        region = self._region(name)
+        body = _asked(
+            lambda: region.get_persistent_resource(name, timeout_seconds=self._timeout_seconds),
+            none_when={_NOT_FOUND},
+        )
+        return ResourceView(state=ResourceState.MISSING) if body is None else resource_view(body)
+
+    def _region(self, name: str) -> vertex_rest.Region:
+        found = _LOCATION.match(name)
+        if found is None:
+            raise ValueError(f"{name!r} does not begin with projects/P/locations/L")
+        location = found[1]
+        with self._lock:
+            if location not in self._regions:
+                self._regions[location] = _rest().Region(location, endpoint=self._endpoint)
+            return self._regions[location]
+
+
+def _rest() -> Any:
+    # The official client takes more than a second to import: a function that only records a request must
+    # not pay for it.
+    from poolqueue.adapters import vertex_rest  # noqa: PLC0415
+
+    return vertex_rest
+
+
+def _asked(call: Callable[[], _Answer], *, none_when: Collection[int]) -> _Answer | None:
+    """The answer, or None for an error answer with one of those HTTP statuses; else `VertexUnavailable`."""
+    rest = _rest()
+    try:
+        return call()
+    except rest.AnsweredWithError as error:
+        if error.answer.http_status in none_when:
+            return None
+        raise VertexUnavailable(str(error)) from error
+    except rest.NoCredentials as error:
+        raise VertexUnavailable(_no_credentials(error)) from error
+    except rest.NoAnswer as error:
+        raise VertexUnavailable(str(error)) from error
+
+
+def _no_credentials(error: Exception) -> str:
+    return f"no valid credentials for Vertex AI: {error}; {_REMEDY}"

@@ -1,0 +1,59 @@
+"""How the ends of custom jobs are read."""
+
+import pytest
+
+from poolqueue.ports import TERMINAL, CustomJobState
+from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of, failed_for_capacity
+from poolqueue.scheduling.jobs import Outcome
+
+OUT_OF_MEMORY = "The replica workerpool0-0 ran out of memory and exited with a non-zero status of 137."
+EXITED = "The replica workerpool0-0 exited with a non-zero status of 1. Termination reason: Error."
+INSUFFICIENT = "Resources are insufficient in region: us-central1. Try a different region or use a different accelerator."
+QUOTA = "The following quota metrics exceed quota limits: aiplatform.googleapis.com/custom_model_training_nvidia_l4_gpus"
+
+
+@pytest.mark.parametrize(
+    ("state", "code", "error", "ran", "ending"),
+    [
+        ("SUCCEEDED", None, None, True, Ending.SUCCEEDED),
+        ("SUCCEEDED", None, None, False, Ending.SUCCEEDED),
+        ("PARTIALLY_SUCCEEDED", None, None, True, Ending.PARTIALLY_SUCCEEDED),
+        ("CANCELLED", 1, "CANCELED", True, Ending.CANCELLED),
+        ("CANCELLED", None, None, False, Ending.CANCELLED),
+        ("CANCELLED", 4, "Job timed out.", True, Ending.EXPIRED),
+        ("EXPIRED", None, None, True, Ending.EXPIRED),
+        ("FAILED", 4, "", True, Ending.EXPIRED),
+        ("FAILED", 9, "The job exceeded its timeout of 3600s.", True, Ending.EXPIRED),
+        ("FAILED", 3, EXITED, True, Ending.FAILED),
+        ("FAILED", None, None, True, Ending.FAILED),
+        ("FAILED", 8, OUT_OF_MEMORY, True, Ending.FAILED),
+        ("FAILED", 8, OUT_OF_MEMORY, False, Ending.FAILED),
+        ("FAILED", 8, "any text", False, Ending.CAPACITY),
+        ("FAILED", 8, "any text", True, Ending.FAILED),
+        ("FAILED", None, INSUFFICIENT, False, Ending.CAPACITY),
+        ("FAILED", 8, QUOTA, False, Ending.CAPACITY),
+        ("FAILED", 8, INSUFFICIENT, True, Ending.INFRASTRUCTURE),
+        ("FAILED", 13, "", False, Ending.INFRASTRUCTURE),
+        ("FAILED", 14, "", True, Ending.INFRASTRUCTURE),
+        ("FAILED", None, "Internal error occurred for the current attempt", True, Ending.INFRASTRUCTURE),
+    ],
+)
+def test_an_end_is_read_from_state_error_and_whether_it_ran(state, code, error, ran, ending):
+    assert ending_of(state, code, error, ran=ran) is ending
+    assert failed_for_capacity(state, code, error, ran=ran) == (ending is Ending.CAPACITY)
+
+
+@pytest.mark.parametrize("state", [state for state in CustomJobState if state not in TERMINAL])
+def test_what_is_not_terminal_has_not_ended(state):
+    assert ending_of(state, None, None, ran=True) is None
+
+
+@pytest.mark.parametrize("state", sorted(TERMINAL))
+def test_every_terminal_state_is_an_end(state):
+    assert ending_of(state, None, None, ran=True) is not None
+
+
+def test_every_ending_but_lack_of_capacity_has_an_outcome():
+    assert {ending for ending, outcome in OUTCOMES.items() if outcome is None} == {Ending.CAPACITY}
+    assert set(OUTCOMES) == set(Ending)
+    assert OUTCOMES[Ending.PARTIALLY_SUCCEEDED] is Outcome.SUCCEEDED
