@@ -6,10 +6,11 @@ from poolqueue.ports import TERMINAL, CustomJobState
 from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of, failed_for_capacity
 from poolqueue.scheduling.jobs import Outcome
 
-OUT_OF_MEMORY = "The replica workerpool0-0 ran out of memory and exited with a non-zero status of 137."
+OUT_OF_MEMORY = "The replica workerpool0-0 ran out of memory."
 EXITED = "The replica workerpool0-0 exited with a non-zero status of 1. Termination reason: Error."
-INSUFFICIENT = "Resources are insufficient in region: us-central1. Try a different region or use a different accelerator."
-QUOTA = "The following quota metrics exceed quota limits: aiplatform.googleapis.com/custom_model_training_nvidia_l4_gpus"
+INSUFFICIENT = "Resources are insufficient in region: us-central1. Try a different region."
+QUOTA_METRIC = "aiplatform.googleapis.com/custom_model_training_nvidia_l4_gpus"
+QUOTA = f"The following quota metrics exceed quota limits: {QUOTA_METRIC}"
 
 
 @pytest.mark.parametrize(

@@ -34,20 +34,16 @@ NOT_READY = [
     (404, "Requested entity was not found."),
     (404, "<!DOCTYPE html> That's an error."),
 ]
+PER_MINUTE = (
+    "Quota exceeded for quota metric 'Job or LRO submission requests' and limit 'Job or LRO submission requests "
+    "per minute per region' of service 'aiplatform.googleapis.com' for consumer 'project_number:1'."
+)
 RATE = [
-    (
-        429,
-        "Quota exceeded for quota metric 'Job or LRO submission requests' and limit 'Job or LRO submission "
-        "requests per minute per region' of service 'aiplatform.googleapis.com' for consumer 'project_number:1'.",
-    ),
+    (429, PER_MINUTE),
     (429, "Quota exceeded for aiplatform.googleapis.com/job_or_lro_submission_requests"),
 ]
-QUOTA = [
-    (
-        429,
-        "The following quota metrics exceed quota limits: aiplatform.googleapis.com/custom_model_training_cpus",
-    ),
-]
+QUOTA_METRIC = "aiplatform.googleapis.com/custom_model_training_cpus"
+QUOTA = [(429, f"The following quota metrics exceed quota limits: {QUOTA_METRIC}")]
 CAPACITY = [
     (429, "Not enough free replicas in the resource pool."),
     (429, "Resources are insufficient in region: us-central1."),
