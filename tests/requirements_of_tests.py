@@ -6,26 +6,12 @@ import functools
 import shutil
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-EMULATOR_JARS = ("cloud-firestore-emulator/cloud-firestore-emulator.jar", "pubsub-emulator/lib/*pubsub*.jar")
+from infra.local.emulators import google_emulators_missing
 
 
 def _gcloud() -> str | None:
     return None if shutil.which("gcloud") else "gcloud is not installed (cloud.google.com/sdk)"
-
-
-def _google_emulators() -> str | None:
-    gcloud = shutil.which("gcloud")
-    if gcloud is None:
-        return "Google's emulators come with the gcloud SDK, which is not installed"
-    if shutil.which("java") is None:
-        return "Google's emulators need Java, which is not installed"
-    platform = Path(gcloud).resolve().parent.parent / "platform"
-    absent = [pattern for pattern in EMULATOR_JARS if not any(platform.glob(pattern))]
-    if absent:
-        return f"the gcloud SDK at {platform.parent} has no {' and no '.join(absent)}"
-    return None
 
 
 def _terraform() -> str | None:
@@ -42,7 +28,7 @@ def _linux() -> str | None:
 
 REQUIREMENTS: dict[str, Callable[[], str | None]] = {
     "gcloud": _gcloud,
-    "google_emulators": _google_emulators,
+    "google_emulators": google_emulators_missing,
     "terraform": _terraform,
     "linux": _linux,
 }
