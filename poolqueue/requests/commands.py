@@ -30,7 +30,8 @@ class CommandKind(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """What an operator asks for. `cancel` names a `job_id`; `drain` and `resume` a `persistent_resource`
-    (its id, or its full name) and perhaps one `pool` of it. `team` matters on the administrators' topic."""
+    (its id, or its full name) and perhaps one `pool` of it. `team` matters on the administrators' topic.
+    """
 
     id: str
     kind: CommandKind
