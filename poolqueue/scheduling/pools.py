@@ -21,7 +21,7 @@ class PoolKey(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """All resource pools of one machine and disk spec. `capacity` counts replicas, autoscaled ones included."""
+    """All resource pools of one machine and disk spec. `capacity`: replicas, autoscaled ones included."""
 
     key: PoolKey
     ids: tuple[str, ...]

@@ -1,0 +1,31 @@
+"""How jobs, resources, queues, bells, paces and commands are written as documents, and read back."""
+
+from poolqueue.records.bells import Bell, bell_path, read_bell, write_bell
+from poolqueue.records.jobs import job_path, read_job, write_job
+from poolqueue.records.names import ResourceName, pace_path, region_key, resource_path
+from poolqueue.records.paces import read_pace, write_pace
+from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
+from poolqueue.records.resources import read_resource, write_resource
+
+__all__ = [
+    "Bell",
+    "Line",
+    "Queue",
+    "ResourceName",
+    "bell_path",
+    "job_path",
+    "pace_path",
+    "queue_path",
+    "read_bell",
+    "read_job",
+    "read_pace",
+    "read_queue",
+    "read_resource",
+    "region_key",
+    "resource_path",
+    "write_bell",
+    "write_job",
+    "write_pace",
+    "write_queue",
+    "write_resource",
+]

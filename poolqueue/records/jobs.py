@@ -1,0 +1,113 @@
+"""The document of a job: `jobs/{team}.{job_id}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from poolqueue.records.names import SCHEMA
+from poolqueue.scheduling.jobs import Demand, Job, Move, Outcome, Reason, State
+
+_Member = TypeVar("_Member", Outcome, Reason)
+
+_PLAIN = (
+    "team",
+    "job_id",
+    "resource",
+    "priority",
+    "digest",
+    "display_name",
+    "custom_job_body",
+    "created",
+    "message_id",
+    "attempt",
+    "sequence",
+    "token",
+    "custom_job",
+    "not_before",
+    "setbacks",
+    "error",
+    "submitted",
+    "started",
+)
+
+
+def job_path(key: str) -> str:
+    return f"jobs/{key}"
+
+
+def write_job(job: Job) -> dict[str, Any]:
+    """The job's fields. `inbox` and `ended_at`, the indexed ones, are there only while they select it."""
+    fields: dict[str, Any] = {"schema": SCHEMA} | {name: getattr(job, name) for name in _PLAIN}
+    fields |= {
+        "state": job.state.value,
+        "outcome": _value(job.outcome),
+        "reason": _value(job.reason),
+        "cancel_reason": _value(job.cancel_reason),
+        "demands": [_write_demand(demand) for demand in job.demands],
+        "problems": [dict(problem) for problem in job.problems],
+        "history": [_write_move(entry) for entry in job.history],
+    }
+    if job.inbox:
+        fields["inbox"] = job.resource
+    if job.ended is not None:
+        fields["ended_at"] = job.ended
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def read_job(fields: Mapping[str, Any]) -> Job:
+    plain = {name: fields[name] for name in _PLAIN if name in fields}
+    return Job(
+        **plain,
+        state=State(fields["state"]),
+        outcome=_enum(Outcome, fields.get("outcome")),
+        reason=_enum(Reason, fields.get("reason")),
+        cancel_reason=_enum(Reason, fields.get("cancel_reason")),
+        inbox="inbox" in fields,
+        demands=tuple(Demand(**demand) for demand in fields["demands"]),
+        problems=tuple(fields.get("problems", ())),
+        ended=fields.get("ended_at"),
+        history=tuple(_read_move(entry) for entry in fields["history"]),
+    )
+
+
+def _write_demand(demand: Demand) -> dict[str, Any]:
+    return {
+        "index": demand.index,
+        "machine": demand.machine,
+        "disk": demand.disk,
+        "replicas": demand.replicas,
+    }
+
+
+def _write_move(entry: Move) -> dict[str, Any]:
+    fields = {
+        "sequence": entry.sequence,
+        "at": entry.at,
+        "state": entry.state.value,
+        "attempt": entry.attempt,
+        "outcome": _value(entry.outcome),
+        "reason": _value(entry.reason),
+        "note": entry.note,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _read_move(fields: Mapping[str, Any]) -> Move:
+    return Move(
+        sequence=fields["sequence"],
+        at=fields["at"],
+        state=State(fields["state"]),
+        attempt=fields["attempt"],
+        outcome=_enum(Outcome, fields.get("outcome")),
+        reason=_enum(Reason, fields.get("reason")),
+        note=fields.get("note"),
+    )
+
+
+def _value(member: Outcome | Reason | None) -> str | None:
+    return None if member is None else member.value
+
+
+def _enum(kind: type[_Member], value: str | None) -> _Member | None:
+    return None if value is None else kind(value)

@@ -1,0 +1,336 @@
+"""What can happen to a job outside the decision: each change says what job and resource are after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of
+from poolqueue.scheduling.events import DoubtedReadiness, Event, Noted, Released, SubmissionRefused
+from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
+from poolqueue.scheduling.pools import Resource
+
+FIRST_SETBACK = timedelta(seconds=10)
+LONGEST_SETBACK = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """The job after a change (None: it stays as it is) and what happened to its resource."""
+
+    job: Job | None = None
+    events: tuple[Event, ...] = ()
+
+
+NOTHING = Effect()
+
+
+class Change(Protocol):
+    """One change to the job `key`. `on` is pure and may run again on a newer job and resource."""
+
+    @property
+    def key(self) -> str: ...
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomJobEnded:
+    """Vertex AI says that the custom job of this token is terminal.
+
+    `state` is its JobState without prefix; `resource_gone` tells that its persistent resource was deleted or
+    made anew meanwhile, which cancels what ran on it.
+    """
+
+    key: str
+    token: str
+    custom_job: str
+    state: str
+    error_code: int | None
+    error: str | None
+    started: datetime | None
+    ended: datetime | None
+    resource_gone: bool = False
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        ending = ending_of(self.state, self.error_code, self.error, ran=self.started is not None)
+        if ending is None:
+            return NOTHING
+        released = (Released(token=self.token, at=now),) if self.token in resource.reservations else ()
+        if job is None or not _is_current(job, self.token):
+            return Effect(events=released)
+        refused = self._refusal(ending, resource, now)
+        return Effect(job=self._moved(job, ending, now), events=(*released, *refused))
+
+    def _moved(self, job: Job, ending: Ending, now: datetime) -> Job:
+        if ending is Ending.CAPACITY:
+            return requeue(job, now=now, reason=Reason.CAPACITY_REFUSED, note=self.error)
+        if ending is Ending.CANCELLED and job.cancel_reason not in {None, Reason.ASKED}:
+            return requeue(job, now=now, reason=job.cancel_reason, note=self.error)
+        if ending is Ending.CANCELLED and job.cancel_reason is None and self.resource_gone:
+            return requeue(job, now=now, reason=Reason.RESOURCE_DELETED, note=self.error)
+        outcome = OUTCOMES[ending]
+        assert outcome is not None
+        return move(
+            job,
+            State.ENDED,
+            at=now,
+            outcome=outcome,
+            reason=_REASONS.get(ending, lambda _: None)(job),
+            note=self.error,
+            custom_job=self.custom_job,
+            error=self.error,
+            started=self.started or job.started,
+            ended=self.ended or now,
+        )
+
+    def _refusal(self, ending: Ending, resource: Resource, now: datetime) -> tuple[Event, ...]:
+        reservation = resource.reservations.get(self.token)
+        if ending is not Ending.CAPACITY or reservation is None:
+            return ()
+        return (SubmissionRefused(pools=tuple(reservation.replicas), quota=False, at=now),)
+
+
+_REASONS: dict[Ending, Callable[[Job], Reason | None]] = {
+    Ending.CANCELLED: lambda job: job.cancel_reason or Reason.CANCELLED_ELSEWHERE,
+    Ending.EXPIRED: lambda _: Reason.TIMED_OUT,
+    Ending.PARTIALLY_SUCCEEDED: lambda _: Reason.PARTLY,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionFailed:
+    """It is certain that the create call of this token left no custom job.
+
+    `is_final`: this request will never be accepted, so the job ends. `pools_refused` tells a lack of capacity
+    or quota; `not_ready` that the resource is not what we believed.
+    """
+
+    key: str
+    token: str
+    reason: Reason
+    message: str
+    is_final: bool = False
+    pools_refused: bool = False
+    not_ready: bool = False
+    backs_off: bool = True
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        reservation = resource.reservations.get(self.token)
+        events: list[Event] = [Released(token=self.token, at=now)] if reservation else []
+        if reservation is not None and self.pools_refused:
+            quota = self.reason is Reason.QUOTA
+            events.append(SubmissionRefused(pools=tuple(reservation.replicas), quota=quota, at=now))
+        if self.not_ready:
+            events.append(DoubtedReadiness())
+        if job is None or not _is_current(job, self.token):
+            return Effect(events=tuple(events))
+        return Effect(job=self._moved(job, now), events=tuple(events))
+
+    def _moved(self, job: Job, now: datetime) -> Job:
+        if not self.is_final:
+            return requeue(job, now=now, reason=self.reason, note=self.message, backs_off=self.backs_off)
+        return move(
+            job,
+            State.ENDED,
+            at=now,
+            outcome=Outcome.REJECTED,
+            reason=self.reason,
+            note=self.message,
+            error=self.message,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adopted:
+    """A custom job with this token was found at Vertex AI though its create call was never answered."""
+
+    key: str
+    token: str
+    custom_job: str
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        del resource
+        if job is None or not _is_current(job, self.token) or job.custom_job is not None:
+            return NOTHING
+        return Effect(job=submitted(job, custom_job=self.custom_job, now=now))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenRunning:
+    """The custom job of this token was seen running."""
+
+    key: str
+    token: str
+    custom_job: str
+    started: datetime | None
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        reservation = resource.reservations.get(self.token)
+        if reservation is None:
+            return NOTHING
+        noted = (Noted(reservation=replace(reservation, running=True)),)
+        if job is None or not _is_current(job, self.token):
+            return Effect(events=noted)
+        if job.state not in {State.RESERVED, State.SUBMITTED}:
+            return Effect(events=noted)
+        running = move(
+            job,
+            State.RUNNING,
+            at=now,
+            custom_job=self.custom_job,
+            submitted=job.submitted or now,
+            started=self.started or now,
+        )
+        return Effect(job=running, events=noted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingTooLong:
+    """The custom job of this token was accepted but never ran: it is being cancelled, to be requeued."""
+
+    key: str
+    token: str
+    waited: timedelta
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        reservation = resource.reservations.get(self.token)
+        if reservation is None or job is None or not _is_current(job, self.token):
+            return NOTHING
+        noted = (Noted(reservation=replace(reservation, cancelled_at=now)),)
+        if job.state is State.CANCELLING:
+            return Effect(events=noted)
+        note = f"accepted by Vertex AI but not running after {self.waited.total_seconds():.0f} s"
+        cancelling = move(
+            job,
+            State.CANCELLING,
+            at=now,
+            reason=Reason.PENDING_TOO_LONG,
+            note=note,
+            cancel_reason=Reason.PENDING_TOO_LONG,
+        )
+        return Effect(job=cancelling, events=noted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelRepeated:
+    """A cancel of this token's custom job was asked for once more."""
+
+    key: str
+    token: str
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        del job
+        reservation = resource.reservations.get(self.token)
+        if reservation is None:
+            return NOTHING
+        return Effect(events=(Noted(reservation=replace(reservation, cancelled_at=now)),))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """A listing after `submit_by` and the quiet period did not show this token; the second one settles it."""
+
+    key: str
+    token: str
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        reservation = resource.reservations.get(self.token)
+        if reservation is None:
+            return NOTHING
+        if reservation.absences == 0:
+            return Effect(events=(Noted(reservation=replace(reservation, absences=1)),))
+        message = "no custom job with this submission token was found in two listings"
+        failed = SubmissionFailed(
+            key=self.key, token=self.token, reason=Reason.NEVER_CREATED, message=message
+        )
+        return failed.on(job, resource, now)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomJobVanished:
+    """Vertex AI knows the recorded custom job of this token no more: somebody deleted it."""
+
+    key: str
+    token: str
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        events = (Released(token=self.token, at=now),) if self.token in resource.reservations else ()
+        if job is None or not _is_current(job, self.token):
+            return Effect(events=events)
+        asked = job.cancel_reason is Reason.ASKED
+        lost = move(
+            job,
+            State.ENDED,
+            at=now,
+            outcome=Outcome.CANCELLED if asked else Outcome.LOST,
+            reason=Reason.ASKED if asked else Reason.CUSTOM_JOB_DELETED,
+            note="the custom job was deleted at Vertex AI before its end was seen",
+        )
+        return Effect(job=lost, events=events)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CancelAsked:
+    """Somebody asked to cancel the job: a waiting one ends, one with a reservation is being cancelled."""
+
+    key: str
+    note: str
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        del resource
+        if job is None or job.state is State.ENDED or job.cancel_reason is Reason.ASKED:
+            return NOTHING
+        if job.state in {State.QUEUED, State.HELD}:
+            ended = move(
+                job, State.ENDED, at=now, outcome=Outcome.CANCELLED, reason=Reason.ASKED, note=self.note
+            )
+            return Effect(job=ended)
+        if job.state is State.CANCELLING:
+            return Effect(job=replace(job, cancel_reason=Reason.ASKED))
+        cancelling = move(
+            job,
+            State.CANCELLING,
+            at=now,
+            reason=Reason.ASKED,
+            note=self.note,
+            cancel_reason=Reason.ASKED,
+        )
+        return Effect(job=cancelling)
+
+
+def submitted(job: Job, *, custom_job: str, now: datetime) -> Job:
+    """The job once Vertex AI accepted it; one that is being cancelled only learns its custom job's name."""
+    if job.state is State.RESERVED:
+        return move(job, State.SUBMITTED, at=now, custom_job=custom_job, submitted=now)
+    return replace(job, custom_job=custom_job, submitted=job.submitted or now)
+
+
+def requeue(
+    job: Job, *, now: datetime, reason: Reason | None, note: str | None, backs_off: bool = True
+) -> Job:
+    """Back in its place in the queue, uncharged; or ended, if somebody asked to cancel it meanwhile."""
+    if job.cancel_reason is Reason.ASKED:
+        return move(job, State.ENDED, at=now, outcome=Outcome.CANCELLED, reason=Reason.ASKED, note=note)
+    pause = min(LONGEST_SETBACK, FIRST_SETBACK * 2 ** min(job.setbacks, 10))
+    return move(
+        job,
+        State.QUEUED,
+        at=now,
+        reason=reason,
+        note=note,
+        token=None,
+        custom_job=None,
+        cancel_reason=None,
+        submitted=None,
+        started=None,
+        setbacks=job.setbacks + 1 if backs_off else job.setbacks,
+        not_before=now + pause if backs_off else None,
+    )
+
+
+def _is_current(job: Job, token: str) -> bool:
+    """Is the job still at the attempt that this token belongs to?"""
+    return job.token == token and job.state is not State.ENDED

@@ -1,0 +1,219 @@
+"""What can happen to a persistent resource, and what it is afterwards: `apply(resource, event)`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from poolqueue.scheduling.pools import (
+    Backoff,
+    Drain,
+    Pool,
+    PoolKey,
+    Reservation,
+    Resource,
+    Surplus,
+    Unannounced,
+)
+
+SETTLE = timedelta(seconds=30)
+SETTLING_BACKOFF = timedelta(seconds=5)
+FIRST_BACKOFF = timedelta(seconds=15)
+LONGEST_BACKOFF = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reserved:
+    reservations: tuple[Reservation, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    token: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What Vertex AI showed: `others` are replicas of listed custom jobs that are not our reservations',
+    `listed` those of all listed custom jobs; both per pool.
+    """
+
+    state: str
+    created: datetime | None
+    pools: tuple[Pool, ...]
+    others: Mapping[PoolKey, int]
+    listed: Mapping[PoolKey, int]
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionRefused:
+    """Vertex AI refused a job on these pools for lack of capacity, or of quota."""
+
+    pools: tuple[PoolKey, ...]
+    quota: bool
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoubtedReadiness:
+    """Vertex AI said that the resource is not ready: what we know of it is out of date."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """A reservation with what the sweep saw or did about it."""
+
+    reservation: Reservation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drained:
+    pool: str
+    drain: Drain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed:
+    pool: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queued:
+    """The queue has this many lines, in this many documents."""
+
+    waiting: int
+    shards: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed:
+    """A job went through the changes `first`..`last`, which are still to be announced."""
+
+    key: str
+    first: int
+    last: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Announced:
+    """The changes of a job up to `last` were announced."""
+
+    key: str
+    last: int
+
+
+Event = (
+    Reserved
+    | Released
+    | Observed
+    | SubmissionRefused
+    | DoubtedReadiness
+    | Noted
+    | Drained
+    | Resumed
+    | Queued
+    | Changed
+    | Announced
+)
+
+
+def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912  one case per event
+    """The resource after the event; pure, and the only way in which a resource changes."""
+    match event:
+        case Reserved(reservations=new):
+            added = {reservation.token: reservation for reservation in new}
+            return replace(
+                resource, reservations={**resource.reservations, **added}, epoch=resource.epoch + len(new)
+            )
+        case Released():
+            return _release(resource, event)
+        case Observed():
+            return _observe(resource, event)
+        case SubmissionRefused():
+            return _back_off(resource, event)
+        case DoubtedReadiness():
+            return replace(resource, observed_at=None)
+        case Noted(reservation=noted):
+            if noted.token not in resource.reservations:
+                return resource
+            return replace(resource, reservations={**resource.reservations, noted.token: noted})
+        case Drained(pool=pool, drain=drain):
+            return replace(resource, drained={**resource.drained, pool: drain})
+        case Resumed(pool=pool):
+            return replace(resource, drained={k: v for k, v in resource.drained.items() if k != pool})
+        case Queued(waiting=waiting, shards=shards):
+            return replace(resource, waiting=waiting, shards=shards)
+        case Changed():
+            return _change(resource, event)
+        case Announced():
+            return _announce(resource, event)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _release(resource: Resource, event: Released) -> Resource:
+    gone = resource.reservations.get(event.token)
+    if gone is None:
+        return resource
+    kept = {token: r for token, r in resource.reservations.items() if token != event.token}
+    times = {**resource.released_at, **dict.fromkeys(gone.replicas, event.at)}
+    return replace(resource, reservations=kept, epoch=resource.epoch + 1, released_at=times)
+
+
+def _observe(resource: Resource, event: Observed) -> Resource:
+    """Surplus counts only when two sweeps in a row saw it with no start or end between."""
+    used = {pool.key: pool.used for pool in event.pools}
+    seen = {key: n - event.listed.get(key, 0) for key, n in used.items() if n > event.listed.get(key, 0)}
+    before = resource.surplus_seen
+    confirmed = {}
+    if before is not None and before.epoch == resource.epoch:
+        confirmed = {key: min(n, before.replicas[key]) for key, n in seen.items() if key in before.replicas}
+    return replace(
+        resource,
+        state=event.state,
+        created=event.created,
+        pools=event.pools,
+        foreign=dict(event.others),
+        surplus=confirmed,
+        surplus_seen=Surplus(epoch=resource.epoch, replicas=seen),
+        observed_at=event.at,
+    )
+
+
+def _back_off(resource: Resource, event: SubmissionRefused) -> Resource:
+    changed = {key: _next_backoff(resource, key, event) for key in event.pools}
+    return replace(resource, backoffs={**resource.backoffs, **changed})
+
+
+def _next_backoff(resource: Resource, key: PoolKey, event: SubmissionRefused) -> Backoff:
+    """Longer each time, unless a release is only just settling or the last refusal is long past."""
+    last = resource.backoffs.get(key)
+    released = resource.released_at.get(key)
+    if not event.quota and released is not None and event.at - released < SETTLE:
+        return Backoff(until=event.at + SETTLING_BACKOFF, step=last.step if last else 0)
+    step = last.step + 1 if last is not None and event.at - last.until < LONGEST_BACKOFF else 0
+    return Backoff(
+        until=event.at + min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**step), step=min(step, 10), quota=event.quota
+    )
+
+
+def _change(resource: Resource, event: Changed) -> Resource:
+    open_ = resource.unannounced.get(event.key)
+    first = min(open_.first, event.first) if open_ else event.first
+    entry = Unannounced(first=first, last=event.last, at=event.at)
+    return replace(resource, unannounced={**resource.unannounced, event.key: entry})
+
+
+def _announce(resource: Resource, event: Announced) -> Resource:
+    open_ = resource.unannounced.get(event.key)
+    if open_ is None or event.last < open_.first:
+        return resource
+    rest = {key: entry for key, entry in resource.unannounced.items() if key != event.key}
+    if event.last < open_.last:
+        rest[event.key] = replace(open_, first=event.last + 1)
+    return replace(resource, unannounced=rest)

@@ -1,0 +1,37 @@
+"""What a handler, a cycle or a sweep is given: the ports, the settings, the clock and chance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from poolqueue.config import Settings
+from poolqueue.ports import Documents, Observer, Publisher, Submitter
+
+
+@dataclass(frozen=True, kw_only=True)
+class System:
+    """One installation as one process sees it. `token` gives a new random name at each call."""
+
+    settings: Settings
+    documents: Documents
+    publisher: Publisher
+    submitter: Submitter
+    observer: Observer
+    clock: Callable[[], datetime]
+    token: Callable[[], str]
+    sleep: Callable[[float], None]
+
+    def deadline(self) -> datetime:
+        """Until when an invocation that begins now may work."""
+        return self.clock() + self.settings.timing.invocation
+
+    def topic(self, name: str) -> str:
+        return f"projects/{self.settings.project}/topics/{name}"
+
+    def within(self, seconds: float) -> datetime:
+        return self.clock() + timedelta(seconds=seconds)
+
+    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
+        self.publisher.publish(self.topic(topic), body, attributes)
