@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from poolqueue.scheduling.jobs import Demand, Reason, job_key
-from poolqueue.scheduling.matching import Assignment, Matched, PoolSpec, Unmatched, match_pools
+from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, PoolSpec, match_pools
 from poolqueue.scheduling.pools import (
     RESERVATIONS_LIMIT,
     WHOLE_RESOURCE,
@@ -15,7 +15,6 @@ from poolqueue.scheduling.pools import (
     Resource,
     free,
 )
-from poolqueue.scheduling.problems import Problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +68,7 @@ class Reject:
 
     waiting: Waiting
     reason: Reason
-    problems: tuple[Problem, ...]
+    problems: tuple[MatchProblem, ...]
 
 
 Verdict = Admit | Wait | Reject
@@ -132,7 +131,7 @@ class _Pass:
         self._capacity = {pool.key: pool.capacity for pool in resource.pools}
         self._held: dict[PoolKey, str] = {}
         self._specs = specs(resource)
-        self._matches: dict[tuple[Demand, ...], Matched | Unmatched] = {}
+        self._matches: dict[tuple[Demand, ...], Matched | tuple[MatchProblem, ...]] = {}
         self._closed = dict(_closed_pools(resource, now))
 
     def consider(self, line: Waiting) -> Verdict:
@@ -140,12 +139,12 @@ class _Pass:
             note = "an earlier attempt was refused; the next one may start then"
             return Wait(waiting=line, reason=Reason.BACKING_OFF, note=note, until=line.not_before)
         match = self._match(line.demands)
-        if isinstance(match, Unmatched):
-            return _unmatched(line, match.problems)
-        wanted = {PoolKey(key.machine, key.disk): replicas for key, replicas in match.demands}
+        if not isinstance(match, Matched):
+            return _unmatched(line, match)
+        wanted = dict(match.demands)
         return self._closed_pool(line, wanted) or self._place(line, wanted, match.assignments)
 
-    def _match(self, demands: tuple[Demand, ...]) -> Matched | Unmatched:
+    def _match(self, demands: tuple[Demand, ...]) -> Matched | tuple[MatchProblem, ...]:
         if demands not in self._matches:
             self._matches[demands] = match_pools(demands, self._specs)
         return self._matches[demands]
@@ -187,8 +186,8 @@ class _Pass:
         return Wait(waiting=line, reason=Reason.NEEDS_REPLICAS, note=note, short_by=short)
 
 
-def _unmatched(line: Waiting, problems: tuple[Problem, ...]) -> Wait | Reject:
-    above = all(problem.path.endswith("replicaCount") for problem in problems)
+def _unmatched(line: Waiting, problems: tuple[MatchProblem, ...]) -> Wait | Reject:
+    above = all(problem.above_capacity for problem in problems)
     reason = Reason.ABOVE_CAPACITY if above else Reason.NO_MATCHING_POOL
     if line.is_new:
         return Reject(waiting=line, reason=reason, problems=problems)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -78,7 +77,7 @@ class CustomJobEnded:
             State.ENDED,
             at=now,
             outcome=outcome,
-            reason=_REASONS.get(ending, lambda _: None)(job),
+            reason=_reason(ending, job),
             note=self.error,
             custom_job=self.custom_job,
             error=self.error,
@@ -93,11 +92,16 @@ class CustomJobEnded:
         return (SubmissionRefused(pools=tuple(reservation.replicas), quota=False, at=now),)
 
 
-_REASONS: dict[Ending, Callable[[Job], Reason | None]] = {
-    Ending.CANCELLED: lambda job: job.cancel_reason or Reason.CANCELLED_ELSEWHERE,
-    Ending.EXPIRED: lambda _: Reason.TIMED_OUT,
-    Ending.PARTIALLY_SUCCEEDED: lambda _: Reason.PARTLY,
-}
+def _reason(ending: Ending, job: Job) -> Reason | None:
+    match ending:
+        case Ending.CANCELLED:
+            return job.cancel_reason or Reason.CANCELLED_ELSEWHERE
+        case Ending.EXPIRED:
+            return Reason.TIMED_OUT
+        case Ending.PARTIALLY_SUCCEEDED:
+            return Reason.PARTLY
+        case _:
+            return None
 
 
 @dataclass(frozen=True, kw_only=True)
