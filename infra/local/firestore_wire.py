@@ -90,10 +90,8 @@ def _streaming(answer: Callable[[Databases, Any], Iterator[Any]], databases: Dat
     return grpc.unary_stream_rpc_method_handler(answered, request.FromString, _serialized)
 
 
-def _refusing(call: str) -> Any:
-    refusal = unsupported(
-        call, _INSTEAD.get(call, "read and write with BatchGetDocuments, RunQuery and Commit")
-    )
+def _refusing(call: str, instead: str) -> Any:
+    refusal = unsupported(call, instead)
 
     def answered(_asked: bytes, context: Any) -> bytes:
         context.abort(refusal.code, str(refusal))
