@@ -35,8 +35,8 @@ NOT_READY = [
     (404, "<!DOCTYPE html> That's an error."),
 ]
 PER_MINUTE = (
-    "Quota exceeded for quota metric 'Job or LRO submission requests' and limit 'Job or LRO submission requests "
-    "per minute per region' of service 'aiplatform.googleapis.com' for consumer 'project_number:1'."
+    "Quota exceeded for quota metric 'Job or LRO submission requests' and limit 'Job or LRO submission "
+    "requests per minute per region' of service 'aiplatform.googleapis.com' for consumer 'project_number:1'."
 )
 RATE = [
     (429, PER_MINUTE),
