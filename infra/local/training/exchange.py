@@ -84,9 +84,7 @@ def _accept_workers(
         listener = stack.enter_context(socket.create_server(cluster.chief))
     except OSError as error:
         raise TrainingError(f"the chief cannot listen on {_text(cluster.chief)}: {error}") from error
-    say(
-        f"chief: waiting on {_text(cluster.chief)} for {cluster.world_size - 1} of {cluster.world_size} replicas"
-    )
+    say(f"chief: one of {cluster.world_size} replicas, waiting on {_text(cluster.chief)} for the others")
     while len(workers) < cluster.world_size - 1:
         try:
             listener.settimeout(max(0.01, deadline - time.monotonic()))
@@ -107,7 +105,7 @@ def _accept_workers(
 
 
 def _greeted_rank(connection: socket.socket) -> int | None:
-    """The rank that the other side says it has; None for a stranger, who may be anyone that found the port."""
+    """The rank that the other side says it has; None for a stranger that found the port."""
     connection.settimeout(GREETING_SECONDS)
     try:
         greeting = receive(connection, longest=64)

@@ -1,0 +1,65 @@
+"""Copies: a submission token seen twice, and two custom jobs of one job at the same time."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from infra.local.checker.entries import CustomJobCreated, Entry, OverCapacity
+from infra.local.checker.report import CustomJobLife, Finding, FindingKind, JobKey
+
+TOKEN = "pool_queue_token"
+TEAM = "pool_queue_team"
+JOB = "pool_queue_job"
+
+
+def by_job(
+    lives: Iterable[CustomJobLife],
+) -> tuple[dict[JobKey, tuple[CustomJobLife, ...]], list[CustomJobLife]]:
+    """The custom jobs of each job in order of creation, and those that are of no job."""
+    jobs: defaultdict[JobKey, list[CustomJobLife]] = defaultdict(list)
+    foreign: list[CustomJobLife] = []
+    for life in sorted(lives, key=lambda life: life.created_on):
+        key = job_of(life.labels)
+        if key is None:
+            foreign.append(life)
+        else:
+            jobs[key].append(life)
+    return {key: tuple(several) for key, several in jobs.items()}, foreign
+
+
+def job_of(labels: Mapping[str, str]) -> JobKey | None:
+    return (labels.get(TEAM, ""), labels[JOB]) if JOB in labels else None
+
+
+def overlaps(jobs: Mapping[JobKey, tuple[CustomJobLife, ...]]) -> Iterator[Finding]:
+    for (team, job), lives in jobs.items():
+        for first, second in itertools.combinations(lives, 2):
+            if first.ended_on is None or second.created_on < first.ended_on:
+                yield Finding(
+                    kind=FindingKind.OVERLAP,
+                    detail=f"{team}/{job}: {second.custom_job} was created before {first.custom_job} ended",
+                    at=second.created,
+                )
+
+
+def repeated_tokens(entries: Iterable[Entry]) -> Iterator[Finding]:
+    """One finding for every create call with a token that an earlier call bore, accepted or refused."""
+    seen: dict[str, datetime] = {}
+    for entry in entries:
+        match entry.fact:
+            case CustomJobCreated(labels=labels, custom_job=number):
+                call = f"custom job {number}"
+            case OverCapacity(labels=labels, custom_job=None):
+                call = "a refused create call"
+            case _:
+                continue
+        token = labels.get(TOKEN)
+        if token is None or entry.at is None:
+            continue
+        if token in seen:
+            detail = f"{call} bears token {token}, first sent at {seen[token]:%H:%M:%S.%f}"
+            yield Finding(kind=FindingKind.REPEATED_TOKEN, detail=detail, at=entry.at)
+        seen.setdefault(token, entry.at)
