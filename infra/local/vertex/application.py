@@ -1,0 +1,181 @@
+"""What becomes of one request: its route, its misbehaviour, its rpc, its line in the journal."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from infra.local.vertex.admin import Admin
+from infra.local.vertex.behaviours import InjectedError, Misbehaviour, seconds_of
+from infra.local.vertex.calls import Call, query_parameters
+from infra.local.vertex.errors import ServiceError, invalid_payload
+from infra.local.vertex.job_service import JobService
+from infra.local.vertex.journal import Journal
+from infra.local.vertex.names import Projects
+from infra.local.vertex.operations import Operations
+from infra.local.vertex.resource_service import ResourceService
+from infra.local.vertex.routes import Route, route
+from infra.local.vertex.server import Answer, Request
+from infra.local.vertex.timeline import Timeline
+
+log = logging.getLogger(__name__)
+
+_SUBMISSIONS = frozenset(
+    {"CreateCustomJob", "DeleteCustomJob", "CreatePersistentResource", "DeletePersistentResource"}
+)
+_A_MINUTE = 60.0
+
+
+class Application:
+    """Sleeps outside the lock, works under it."""
+
+    def __init__(
+        self,
+        *,
+        timeline: Timeline,
+        journal: Journal,
+        misbehaviour: Misbehaviour,
+        projects: Projects,
+        jobs: JobService,
+        resources: ResourceService,
+        operations: Operations,
+        admin: Admin,
+    ) -> None:
+        self._lock = timeline.lock
+        self._journal = journal
+        self._misbehaviour = misbehaviour
+        self._projects = projects
+        self._admin = admin
+        self._stopping = threading.Event()
+        self._recent: dict[tuple[str, str, bool], deque[float]] = defaultdict(deque)
+        self._rpcs: Mapping[str, Callable[[Call], dict[str, Any]]] = {
+            "CreateCustomJob": jobs.create,
+            "ListCustomJobs": jobs.list_jobs,
+            "GetCustomJob": jobs.get,
+            "CancelCustomJob": jobs.cancel,
+            "DeleteCustomJob": jobs.delete,
+            "CreatePersistentResource": resources.create,
+            "ListPersistentResources": resources.list_resources,
+            "GetPersistentResource": resources.get,
+            "RebootPersistentResource": resources.reboot,
+            "DeletePersistentResource": resources.delete,
+            "GetOperation": lambda call: operations.get(call.id),
+        }
+
+    def stop(self) -> None:
+        """Lets go of the requests that are waiting for their latency, or for ever."""
+        self._stopping.set()
+
+    def answer(self, request: Request) -> Answer | None:
+        found = route(request.method, request.path)
+        if found is None:
+            return _refusal(ServiceError("NOT_FOUND", f"{request.method} {request.path} is not served here."))
+        try:
+            return self._command(found, request) if found.to_stand_in else self._serve(found, request)
+        except Exception:
+            log.exception("a request failed")
+            return _refusal(ServiceError("INTERNAL", "The stand-in failed; see its standard error."))
+
+    def _command(self, found: Route, request: Request) -> Answer:
+        command: Callable[[Mapping[str, Any]], Any] = getattr(self._admin, found.rpc)
+        try:
+            given = _object(request.body)
+            with self._lock:
+                return Answer(status=200, body=command(given))
+        except ServiceError as error:
+            return _refusal(error)
+
+    def _serve(self, found: Route, request: Request) -> Answer | None:
+        behaviour = self._misbehaviour.now
+        self._wait(seconds_of(behaviour.late_effect_seconds, found.rpc))
+        with self._lock:
+            answer = self._perform(found, request)
+            unanswered = self._misbehaviour.leaves_unanswered(found.rpc)
+            self._record(request, found.rpc, None if unanswered else answer)
+        if unanswered:
+            self._stopping.wait()
+            return None
+        self._wait(seconds_of(behaviour.latency_seconds, found.rpc))
+        return answer
+
+    def _wait(self, seconds: float) -> None:
+        if seconds:
+            self._stopping.wait(seconds)
+
+    def _perform(self, found: Route, request: Request) -> Answer:
+        injected = self._misbehaviour.injected_error(found.rpc)
+        if injected and not injected.after_effect:
+            return _refusal(injected.error())
+        try:
+            self._count(found)
+            answer = Answer(status=200, body=self._rpcs[found.rpc](self._call(found, request)))
+        except ServiceError as error:
+            answer = _refusal(error)
+        return _spoiled(answer, injected)
+
+    def _call(self, found: Route, request: Request) -> Call:
+        return Call(
+            rpc=found.rpc,
+            project=self._projects.id_of(found.project),
+            location=found.location,
+            id=found.id,
+            query=query_parameters(request.query),
+            body=request.body,
+        )
+
+    def _count(self, found: Route) -> None:
+        """The request quotas, if there are any."""
+        submission = found.rpc in _SUBMISSIONS
+        quota = self._misbehaviour.now.quota
+        most = quota.submissions_per_minute if submission else quota.reads_per_minute
+        recent = self._recent[self._projects.id_of(found.project), found.location, submission]
+        while recent and recent[0] < time.monotonic() - _A_MINUTE:
+            recent.popleft()
+        if most is not None and len(recent) >= most:
+            metric = "job_or_lro_submission_requests" if submission else "resource_management_requests"
+            raise ServiceError(
+                "RESOURCE_EXHAUSTED", f"Quota exceeded for quota metric aiplatform.googleapis.com/{metric}."
+            )
+        recent.append(time.monotonic())
+
+    def _record(self, request: Request, rpc: str, answer: Answer | None) -> None:
+        labels = {"labels": _labels(request.body)} if rpc == "CreateCustomJob" else {}
+        self._journal.write(
+            "request",
+            method=request.method,
+            path=request.target,
+            status=answer.status if answer else None,
+            rpc=rpc,
+            **labels,
+        )
+
+
+def _refusal(error: ServiceError) -> Answer:
+    return Answer(status=error.code, body=error.body())
+
+
+def _spoiled(answer: Answer, injected: InjectedError | None) -> Answer:
+    return _refusal(injected.error()) if injected else answer
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        given = json.loads(body or b"{}")
+    except ValueError as error:
+        raise invalid_payload(str(error)) from error
+    if not isinstance(given, dict):
+        raise invalid_payload("A JSON object is needed.")
+    return given
+
+
+def _labels(body: bytes) -> dict[str, str]:
+    try:
+        labels = json.loads(body).get("labels", {})
+    except (ValueError, AttributeError):
+        return {}
+    return labels if isinstance(labels, dict) else {}

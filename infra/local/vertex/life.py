@@ -1,0 +1,335 @@
+"""The life of custom jobs: from creation over waiting, preparing, running and tearing down to their end.
+
+Choices where the service's behaviour is not documented:
+- Jobs that wait for replicas get them in the order of creation; one that does not fit does not block later ones.
+- A job past its `scheduling.timeout` ends as behaviour `timeout_state` says (default FAILED, error code 4).
+- Any replica's exit other than 0 fails the job at once; restarts and retries are not simulated.
+- An image that nobody knows how to run fails the job (or leaves it PENDING: behaviour `unknown_image`).
+- A job that is cancelled before it ran logs `Job cancelled.`, unless `log_lines.silent_if_never_started`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra.local.vertex.behaviours import Misbehaviour
+from infra.local.vertex.custom_jobs import CustomJob, State
+from infra.local.vertex.errors import ServiceError
+from infra.local.vertex.journal import Journal
+from infra.local.vertex.logs import Line, Logs
+from infra.local.vertex.names import Projects
+from infra.local.vertex.pools import (
+    Holding,
+    PersistentResource,
+    ResourceKey,
+    ResourceState,
+    demands_journaled,
+)
+from infra.local.vertex.runs import ReplicaExit, Runs
+from infra.local.vertex.settings import Settings
+from infra.local.vertex.timeline import Timeline
+
+_PREPARATION = (
+    "Waiting for job to be provisioned.",
+    "Vertex AI is provisioning job running framework. First time usage might take couple of minutes, "
+    "and subsequent runs can be much faster.",
+    "Vertex AI is setting up this job.",
+    "Waiting for training program to start.",
+    "Job is preparing.",
+)
+_LAST_WORDS = {
+    State.SUCCEEDED: Line(text="Job completed successfully."),
+    State.FAILED: Line(text="Job failed.", severity="ERROR"),
+    State.CANCELLED: Line(text="Job cancelled."),
+}
+_CANCELLED_CODE, _USER_ERROR_CODE, _TIMEOUT_CODE, _NO_RESOURCES_CODE, _INTERNAL_CODE = 1, 3, 4, 8, 13
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """How a job is going to end, once its replicas are gone."""
+
+    state: State
+    error: Mapping[str, Any] | None = None
+
+
+def _failed(code: int, message: str) -> Verdict:
+    return Verdict(state=State.FAILED, error={"code": code, "message": message})
+
+
+CANCELLED = Verdict(state=State.CANCELLED, error={"code": _CANCELLED_CODE, "message": "CANCELED"})
+INTERNAL = _failed(_INTERNAL_CODE, "Internal error occurred for the current attempt")
+
+
+@dataclass(kw_only=True)
+class World:
+    """Everything that exists: custom jobs by id, persistent resources by key. Guarded by the timeline's lock."""
+
+    jobs: dict[str, CustomJob] = field(default_factory=dict)
+    resources: dict[ResourceKey, PersistentResource] = field(default_factory=dict)
+
+
+class Lives:
+    """Moves every custom job on. Guarded by the timeline's lock."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        directory: Path,
+        settings: Settings,
+        journal: Journal,
+        timeline: Timeline,
+        misbehaviour: Misbehaviour,
+        projects: Projects,
+        logs: Logs,
+    ) -> None:
+        self._world = world
+        self._settings = settings
+        self._journal = journal
+        self._timeline = timeline
+        self._misbehaviour = misbehaviour
+        self._logs = logs
+        self._waiting: dict[str, CustomJob] = {}
+        self._verdicts: dict[str, Verdict] = {}
+        self.runs = Runs(
+            directory=directory,
+            settings=settings,
+            journal=journal,
+            timeline=timeline,
+            misbehaviour=misbehaviour,
+            projects=projects,
+            hear_exit=self._hear_exit,
+        )
+
+    # --- creation and waiting ---
+
+    def begin(self, job: CustomJob) -> None:
+        """Raises ServiceError if the job does not fit and the service is to reject such jobs."""
+        resource = self._world.resources.get(job.resource) if job.resource else None
+        if resource is None:
+            self._enter(job)
+            self._prepare(job, grew=False)
+        elif (holding := resource.placement(job.demands)) is not None:
+            self._enter(job)
+            self._take(job, resource, holding)
+        else:
+            self._begin_without_room(job, resource)
+
+    def _begin_without_room(self, job: CustomJob, resource: PersistentResource) -> None:
+        behaviour = self._misbehaviour.now.over_capacity
+        if behaviour != "reject":
+            self._enter(job)
+        self._journal.write(
+            "over_capacity",
+            custom_job=None if behaviour == "reject" else job.id,
+            **resource.key.journaled(),
+            labels=dict(job.labels),
+            demands=self._demands(job),
+            free=resource.free(),
+            behaviour=behaviour,
+        )
+        match behaviour:
+            case "reject":
+                raise ServiceError(
+                    "RESOURCE_EXHAUSTED",
+                    f"The persistent resource {resource.key.id} has not enough free replicas for this job.",
+                )
+            case "fail":
+                self._move(job, State.PENDING)
+                self._timeline.after(self._settings.timings.pending_seconds, lambda: self._fail_for_room(job))
+            case "pend":
+                self._waiting[job.id] = job
+                if State(self._misbehaviour.now.waiting_state) is State.PENDING:
+                    self._move(job, State.PENDING)
+
+    def _fail_for_room(self, job: CustomJob) -> None:
+        message = (
+            f"Resources are insufficient in region: {job.location}. "
+            "Try a different region or use a different accelerator."
+        )
+        if job.state is State.PENDING:
+            self.conclude(job, _failed(_NO_RESOURCES_CODE, message))
+
+    def _enter(self, job: CustomJob) -> None:
+        self._world.jobs[job.id] = job
+        self._journal.write(
+            "custom_job_created",
+            custom_job=job.id,
+            name=job.name,
+            **_of_resource(job),
+            display_name=job.display_name,
+            labels=dict(job.labels),
+            demands=self._demands(job),
+        )
+        self._move(job, State.QUEUED)
+
+    def _demands(self, job: CustomJob) -> list[dict[str, Any]]:
+        """By the first pool of each kind, since the replicas have no place yet."""
+        resource = self._world.resources.get(job.resource) if job.resource else None
+        if resource is None:
+            return []
+        placed: dict[str, int] = {}
+        for demand in job.demands:
+            pool = next(iter(resource.of_kind(demand.kind)), None)
+            name = pool.id if pool else ""
+            placed[name] = placed.get(name, 0) + demand.replicas
+        return demands_journaled(placed)
+
+    def place_waiting(self, resource: PersistentResource) -> None:
+        if resource.state is not ResourceState.RUNNING:
+            return
+        for job in [each for each in self._waiting.values() if each.resource == resource.key]:
+            holding = resource.placement(job.demands)
+            if holding is not None:
+                del self._waiting[job.id]
+                self._take(job, resource, holding)
+
+    def _take(self, job: CustomJob, resource: PersistentResource, holding: Holding) -> None:
+        grew = resource.take(job.id, holding)
+        self._journal.write(
+            "replicas_taken",
+            custom_job=job.id,
+            **resource.key.journaled(),
+            demands=demands_journaled(holding),
+        )
+        self._prepare(job, grew=grew)
+
+    # --- preparing and running ---
+
+    def _prepare(self, job: CustomJob, *, grew: bool) -> None:
+        if job.state is not State.PENDING:
+            self._move(job, State.PENDING)
+        for text in _PREPARATION:
+            self._logs.write(job, Line(text=text))
+        timings = self._settings.timings
+        seconds = timings.pending_seconds + (timings.scale_up_seconds if grew else 0.0)
+        self._timeline.after(seconds, lambda: self._start(job))
+
+    def _start(self, job: CustomJob) -> None:
+        if job.state is not State.PENDING or self._concerns("stay_pending", job):
+            return
+        behaviour = self._misbehaviour.now
+        image = self.runs.missing_entry_point(job) if behaviour.run_processes else None
+        if image is not None:
+            if behaviour.unknown_image == "fail":
+                self.conclude(job, _failed(_USER_ERROR_CODE, f"The image {image} could not be pulled."))
+            return
+        self._move(job, State.RUNNING)
+        self._logs.write(job, Line(text="Job is running."))
+        self._timeline.after(job.timeout_seconds, lambda: self._time_out(job))
+        self.runs.start(job)
+
+    def _concerns(self, behaviour: str, job: CustomJob) -> bool:
+        which = getattr(self._misbehaviour.now, behaviour)
+        return which is not None and which.match(job.display_name)
+
+    def _time_out(self, job: CustomJob) -> None:
+        state = State(self._misbehaviour.now.timeout_state)
+        code = _TIMEOUT_CODE if state is State.FAILED else _CANCELLED_CODE
+        if job.state is State.RUNNING:
+            error = {"code": code, "message": "The job ran longer than its timeout."}
+            self.conclude(job, Verdict(state=state, error=error))
+
+    # --- the end ---
+
+    def cancel(self, job: CustomJob) -> None:
+        """No effect on a job that has ended."""
+        self._journal.write("cancel_requested", custom_job=job.id)
+        if job.ended or job.state is State.CANCELLING:
+            return
+        self._move(job, State.CANCELLING)
+        if not self._concerns("ignore_cancel", job):
+            self.conclude(job, CANCELLED)
+
+    def finish(self, job: CustomJob, verdict: Verdict) -> None:
+        """End a job by force; at once, if nothing of it runs."""
+        self._verdicts[job.id] = verdict
+        if self.runs.is_over(job.id):
+            self._end(job)
+        else:
+            self.runs.end(job.id)
+
+    def conclude(self, job: CustomJob, verdict: Verdict) -> None:
+        """The first verdict stands; the job ends when its replicas have."""
+        if job.ended or job.id in self._verdicts:
+            return
+        self._verdicts[job.id] = verdict
+        self._waiting.pop(job.id, None)
+        self.runs.end(job.id)
+        if self.runs.is_over(job.id):
+            self._tear_down(job)
+
+    def _hear_exit(self, custom_job: str, ended: ReplicaExit) -> None:
+        job = self._world.jobs[custom_job]
+        code = ended.exit_code
+        reason = "SUCCEEDED" if code == 0 else "FAILED"
+        line = f"Task completed. Exit code ({code}). Exit reason ({reason})"
+        self._logs.write(job, Line(text=line, task=ended.replica))
+        if custom_job in self._verdicts:
+            if self.runs.is_over(custom_job):
+                self._tear_down(job)
+        elif (ended.primary or code != 0) and not self._concerns("hang", job):
+            self.conclude(job, _verdict_on(ended))
+
+    def _tear_down(self, job: CustomJob) -> None:
+        self._logs.write(job, Line(text="Tearing down training program."))
+        self._timeline.after(self._settings.timings.teardown_seconds, lambda: self._torn_down(job))
+
+    def _torn_down(self, job: CustomJob) -> None:
+        if not job.ended:
+            self._logs.write(job, Line(text="Finished tearing down training program."))
+            self._end(job)
+
+    def _end(self, job: CustomJob) -> None:
+        verdict = self._verdicts.pop(job.id)
+        never_started = job.phases[-1].started_at is None
+        self._waiting.pop(job.id, None)
+        self.runs.forget(job.id)
+        self._move(job, verdict.state, error=verdict.error)
+        self._say_last_words(job, never_started=never_started)
+        self._release(job)
+
+    def _say_last_words(self, job: CustomJob, *, never_started: bool) -> None:
+        silent = never_started and self._misbehaviour.now.log_lines.silent_if_never_started
+        if not silent and (line := _LAST_WORDS.get(job.state)):
+            self._logs.write(job, line)
+
+    def _release(self, job: CustomJob) -> None:
+        resource = self._world.resources.get(job.resource) if job.resource else None
+        if resource is None:
+            return
+        if holding := resource.release(job.id):
+            self._journal.write(
+                "replicas_released",
+                custom_job=job.id,
+                **resource.key.journaled(),
+                demands=demands_journaled(holding),
+            )
+        self.place_waiting(resource)
+
+    def _move(self, job: CustomJob, state: State, *, error: Mapping[str, Any] | None = None) -> None:
+        before = job.state.value if job.phases else None
+        job.move(state, error=error)
+        self._journal.write(
+            "custom_job_state", custom_job=job.id, before=before, state=state.value, error=error
+        )
+
+
+def _verdict_on(ended: ReplicaExit) -> Verdict:
+    if ended.exit_code == 0:
+        return Verdict(state=State.SUCCEEDED)
+    message = (
+        f"The replica {ended.replica} exited with a non-zero status of {ended.exit_code}. "
+        "Termination reason: Error."
+    )
+    return _failed(_USER_ERROR_CODE, message)
+
+
+def _of_resource(job: CustomJob) -> dict[str, Any]:
+    if job.resource is None:
+        return {"resource": None, "project": job.project, "location": job.location}
+    return job.resource.journaled()

@@ -1,0 +1,111 @@
+"""Log lines of custom jobs: all are written to files, those that the sink keeps go to its Pub/Sub topic."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.local.vertex.behaviours import Misbehaviour
+from infra.local.vertex.custom_jobs import CustomJob
+from infra.local.vertex.journal import Journal
+from infra.local.vertex.names import now, rfc3339
+from infra.local.vertex.timeline import Timeline
+
+SERVICE = "service"
+_KEPT = re.compile(r"Job (completed successfully|failed|cancelled)\.?")
+
+Publish = Callable[[bytes, Mapping[str, str]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """`task` is `service` or a replica such as `workerpool0-0`."""
+
+    text: str
+    task: str = SERVICE
+    severity: str = "INFO"
+
+
+def entry(job: CustomJob, line: Line) -> dict[str, Any]:
+    """A Cloud Logging LogEntry as Vertex AI writes it."""
+    at = rfc3339(now())
+    labels = {"job_id": job.id, "project_id": job.project, "task_name": line.task}
+    return {
+        "insertId": uuid.uuid4().hex[:16],
+        "logName": f"projects/{job.project}/logs/ml.googleapis.com%2F{job.id}",
+        "resource": {"type": "ml_job", "labels": labels},
+        "severity": line.severity,
+        "textPayload": line.text,
+        "timestamp": at,
+        "receiveTimestamp": at,
+    }
+
+
+def text_of(log_entry: Mapping[str, Any]) -> str:
+    payload = log_entry.get("jsonPayload", {}).get("message", "")
+    return str(log_entry.get("textPayload") or payload)
+
+
+def kept_by_sink(log_entry: Mapping[str, Any]) -> bool:
+    """The sink's filter: ends of jobs, as the service itself says them."""
+    resource = log_entry.get("resource", {})
+    by_service = resource.get("labels", {}).get("task_name") == SERVICE
+    return resource.get("type") == "ml_job" and by_service and bool(_KEPT.fullmatch(text_of(log_entry)))
+
+
+class Logs:
+    """Guarded by the timeline's lock. `publish` hands data and attributes to the topic without waiting."""
+
+    def __init__(
+        self,
+        *,
+        directory: Path,
+        journal: Journal,
+        timeline: Timeline,
+        misbehaviour: Misbehaviour,
+        delay_seconds: float,
+        publish: Publish | None,
+    ) -> None:
+        self._directory = directory
+        self._journal = journal
+        self._timeline = timeline
+        self._misbehaviour = misbehaviour
+        self._delay_seconds = delay_seconds
+        self._publish = publish
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def write(self, job: CustomJob, line: Line) -> None:
+        log_entry = entry(job, line)
+        self._append(job.id, log_entry)
+        if not kept_by_sink(log_entry) or self._publish is None:
+            self._record(job.id, log_entry, published=False)
+            return
+        copies = self._misbehaviour.copies_of_a_line()
+        if not copies:
+            self._record(job.id, log_entry, published=False)
+        for _ in range(copies):
+            delay = self._delay_seconds + self._misbehaviour.line_delay_seconds()
+            self._timeline.after(delay, lambda: self._deliver(job.id, log_entry))
+
+    def forge(self, log_entry: Mapping[str, Any]) -> None:
+        """Deliver any entry at once, whether the sink would keep it or not."""
+        labels = log_entry.get("resource", {}).get("labels", {})
+        self._deliver(str(labels.get("job_id", "")), log_entry)
+
+    def _deliver(self, custom_job: str, log_entry: Mapping[str, Any]) -> None:
+        if self._publish is not None:
+            attributes = {"logging.googleapis.com/timestamp": str(log_entry.get("timestamp", rfc3339(now())))}
+            self._publish(json.dumps(log_entry).encode(), attributes)
+        self._record(custom_job, log_entry, published=self._publish is not None)
+
+    def _append(self, custom_job: str, log_entry: Mapping[str, Any]) -> None:
+        with (self._directory / f"{custom_job}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(log_entry) + "\n")
+
+    def _record(self, custom_job: str, log_entry: Mapping[str, Any], *, published: bool) -> None:
+        self._journal.write("log_line", custom_job=custom_job, text=text_of(log_entry), published=published)
