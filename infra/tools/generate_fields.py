@@ -81,7 +81,7 @@ def _is_map(field: FieldDescriptor) -> bool:
 
 
 def _short(enum: EnumDescriptor) -> str:
-    return enum.full_name.removeprefix(_PACKAGE).replace(".", "")
+    return str(enum.full_name).removeprefix(_PACKAGE).replace(".", "")
 
 
 def _snake(name: str) -> str:

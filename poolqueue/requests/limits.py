@@ -19,8 +19,11 @@ MOST_WORKER_POOL_SPECS = 100  # ours: Vertex AI documents four roles
 DISK_GB = range(100, 64_001)
 
 # Vertex AI documents that international letters are allowed; its validator, as users saw it, lets none pass.
-_LABEL_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-_LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
+LABEL_KEY_RULE = "[a-z0-9][a-z0-9_-]{0,62}"
+LABEL_VALUE_RULE = "[a-z0-9_-]{0,63}"
+
+_LABEL_KEY = re.compile(LABEL_KEY_RULE)
+_LABEL_VALUE = re.compile(LABEL_VALUE_RULE)
 
 
 def check_limits(custom_job: Mapping[str, Any], problems: Problems) -> None:

@@ -1,0 +1,255 @@
+"""Writes poolqueue/schemas/*.json: the JSON Schemas (2020-12) of what travels on the topics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from poolqueue.requests import commands, limits, naming, settings
+from poolqueue.requests.durations import LONGEST_SECONDS
+from poolqueue.requests.fields import ENUMS, MESSAGES
+from poolqueue.requests.normalising import snake_case
+from poolqueue.scheduling.jobs import Outcome, State
+
+TARGET = Path(__file__).parents[2] / "poolqueue" / "schemas"
+
+Schema = dict[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_TIME: Schema = {"type": "string", "format": "date-time"}
+_TEXT: Schema = {"type": "string"}
+_JOB_ID: Schema = {"type": "string", "pattern": f"^{naming.ID_RULE}$"}
+_RESOURCE: Schema = {
+    "type": "string",
+    "pattern": "^(projects/[^/]+/locations/[^/]+/persistentResources/)?[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+}
+_SCALARS: dict[str, Schema] = {
+    "string": _TEXT,
+    "bool": {"type": "boolean"},
+    "int32": {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"},
+    "int64": {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"},
+    "duration": {
+        "type": "string",
+        "pattern": "^[0-9]{1,9}(\\.[0-9]{1,9})?s$",
+        "description": f"decimal seconds, at most {LONGEST_SECONDS}",
+    },
+    "map": {"type": "object", "additionalProperties": _TEXT},
+}
+_LIMITED: dict[tuple[str, str], Schema] = {
+    ("CustomJob", "displayName"): {"maxLength": limits.LONGEST_DISPLAY_NAME},
+    ("CustomJob", "labels"): {
+        "maxProperties": limits.MOST_LABELS,
+        "propertyNames": {"pattern": f"^(?!{limits.OUR_LABELS}){limits.LABEL_KEY_RULE}$"},
+        "additionalProperties": {"type": "string", "pattern": f"^{limits.LABEL_VALUE_RULE}$"},
+    },
+    ("CustomJobSpec", "persistentResourceId"): _RESOURCE,
+    ("CustomJobSpec", "workerPoolSpecs"): {"minItems": 1, "maxItems": limits.MOST_WORKER_POOL_SPECS},
+    ("ContainerSpec", "env"): {"maxItems": limits.MOST_ENVIRONMENT},
+    ("ContainerSpec", "imageUri"): {"minLength": 1},
+    ("PythonPackageSpec", "env"): {"maxItems": limits.MOST_ENVIRONMENT},
+    ("PythonPackageSpec", "packageUris"): {"minItems": 1, "maxItems": limits.MOST_PACKAGES},
+    ("MachineSpec", "machineType"): {"minLength": 1},
+    ("EnvVar", "name"): {"minLength": 1},
+    ("Scheduling", "timeout"): {"not": {"pattern": "^0+(\\.0+)?s$"}},
+}
+_REQUIRED = {
+    "CustomJob": ["jobSpec"],
+    "CustomJobSpec": ["persistentResourceId", "workerPoolSpecs"],
+    "ContainerSpec": ["imageUri"],
+    "PythonPackageSpec": ["executorImageUri", "pythonModule", "packageUris"],
+    "MachineSpec": ["machineType"],
+    "EnvVar": ["name"],
+}
+
+
+def schemas() -> dict[str, str]:
+    """File name to JSON text."""
+    parts = {"job-request": _job_request(), "job-command": _job_command(), "job-outcome": _job_outcome()}
+    return {f"{name}.json": json.dumps(_headed(part), indent=2) + "\n" for name, part in parts.items()}
+
+
+def _headed(schema: Schema) -> Schema:
+    return {"$schema": _DIALECT, **schema}
+
+
+# --- job requests ----------------------------------------------------------------------------------------
+
+
+def _job_request() -> Schema:
+    definitions = {name: _message(name) for name in MESSAGES}
+    definitions["FirstWorkerPoolSpec"] = _first_worker_pool_spec()
+    definitions["LaterWorkerPoolSpec"] = {"anyOf": [{"type": "object", "maxProperties": 0}, _filled_spec()]}
+    return {
+        "title": "Job request",
+        "description": "The data of a message on a job-requests topic: an envelope, or a bare custom job or"
+        " custom job spec with its settings as message attributes.",
+        "anyOf": [
+            {"$ref": "#/$defs/Envelope"},
+            {"$ref": "#/$defs/CustomJob"},
+            {"$ref": "#/$defs/CustomJobSpec"},
+        ],
+        "$defs": {"Envelope": _envelope(), **definitions},
+    }
+
+
+def _envelope() -> Schema:
+    custom_job = {"anyOf": [{"$ref": "#/$defs/CustomJob"}, {"$ref": "#/$defs/CustomJobSpec"}]}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["custom_job"],
+        "properties": {
+            "job_id": _JOB_ID,
+            "priority": {
+                "type": "integer",
+                "minimum": settings.LOWEST_PRIORITY,
+                "maximum": settings.HIGHEST_PRIORITY,
+                "default": settings.DEFAULT_PRIORITY,
+            },
+            "display_name": {"type": "string", "minLength": 1, "maxLength": limits.LONGEST_DISPLAY_NAME},
+            "custom_job": custom_job,
+        },
+    }
+
+
+def _message(name: str) -> Schema:
+    """A message with each field in either spelling, but not in both."""
+    properties: Schema = {}
+    rules: list[Schema] = []
+    for field, kind in MESSAGES[name].items():
+        schema = _field(name, field, kind)
+        properties |= {field: schema, snake_case(field): schema}
+        if field != snake_case(field):
+            rules.append({"not": {"required": [field, snake_case(field)]}})
+    rules += [_has(field) for field in _REQUIRED.get(name, [])]
+    return _without_empty(
+        {"type": "object", "additionalProperties": False, "properties": properties, "allOf": rules}
+    )
+
+
+def _without_empty(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if value != []}
+
+
+def _has(field: str) -> Schema:
+    spellings = dict.fromkeys([field, snake_case(field)])
+    return {"anyOf": [{"required": [spelling]} for spelling in spellings]}
+
+
+def _field(message: str, field: str, kind: str) -> Schema:
+    if field == "workerPoolSpecs":
+        listed = {
+            "type": "array",
+            "prefixItems": [{"$ref": "#/$defs/FirstWorkerPoolSpec"}],
+            "items": {"$ref": "#/$defs/LaterWorkerPoolSpec"},
+            **_LIMITED[message, field],
+        }
+        return {"anyOf": [listed, {"$ref": "#/$defs/FirstWorkerPoolSpec"}]}
+    schema: Schema = {"type": "array", "items": _type(kind[:-2])} if kind.endswith("[]") else _type(kind)
+    if field == "bootDiskSizeGb":
+        return {
+            "anyOf": [{"type": "integer", "minimum": 100, "maximum": 64_000}, schema | {"type": "string"}]
+        }
+    return schema | _LIMITED.get((message, field), {})
+
+
+def _type(kind: str) -> Schema:
+    if kind in MESSAGES:
+        return {"$ref": f"#/$defs/{kind}"}
+    if kind in ENUMS:
+        return {"enum": [*ENUMS[kind], *ENUMS[kind].values()]}
+    return _SCALARS[kind]
+
+
+def _first_worker_pool_spec() -> Schema:
+    one = {"enum": [1, "1"]}
+    return {"allOf": [_filled_spec(), {"properties": {"replicaCount": one, "replica_count": one}}]}
+
+
+def _filled_spec() -> Schema:
+    at_least_one = {"minimum": 1, "not": {"enum": ["0"]}}
+    tasks = [_has("containerSpec"), _has("pythonPackageSpec")]
+    return {
+        "allOf": [
+            {"$ref": "#/$defs/WorkerPoolSpec"},
+            _has("machineSpec"),
+            _has("replicaCount"),
+            {"oneOf": tasks},
+            {"properties": {"replicaCount": at_least_one, "replica_count": at_least_one}},
+        ]
+    }
+
+
+# --- commands and outcomes -------------------------------------------------------------------------------
+
+
+def _job_command() -> Schema:
+    names: Schema = {
+        "id": _JOB_ID,
+        "kind": {"enum": [kind.value for kind in commands.CommandKind]},
+        "team": {"type": "string", "minLength": 1, "maxLength": 63},
+        "job_id": _JOB_ID,
+        "persistent_resource": _RESOURCE,
+        "pool": {"type": "string", "minLength": 1, "maxLength": 63},
+        "reason": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_REASON},
+        "author": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_AUTHOR},
+    }
+    cancel: Schema = {"properties": {"kind": {"const": "cancel"}}, "required": ["job_id"]}
+    cancel["not"] = {"anyOf": [{"required": ["persistent_resource"]}, {"required": ["pool"]}]}
+    other: Schema = {
+        "properties": {"kind": {"enum": ["drain", "resume"]}},
+        "required": ["persistent_resource"],
+    }
+    other["not"] = {"required": ["job_id"]}
+    return {
+        "title": "Job command",
+        "description": "The data of a message on a job-commands topic; fields may be attributes instead.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": names,
+        "required": ["kind", "reason", "author"],
+        "oneOf": [cancel, other],
+    }
+
+
+def _job_outcome() -> Schema:
+    times = ("at", "queued", "submitted", "started", "ended")
+    problem = dict.fromkeys(("path", "value", "problem", "remedy"), _TEXT)
+    return {
+        "title": "Job outcome",
+        "description": "The data of a message on job-outcomes: one change of a job's state. The attributes"
+        " job_id, team, state, outcome and sequence repeat what is here.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "job_id": _JOB_ID,
+            "team": _TEXT,
+            "state": {"enum": [state.value for state in State]},
+            "outcome": {"enum": [outcome.value for outcome in Outcome]},
+            "sequence": {"type": "integer", "minimum": 0},
+            "reason": _TEXT,
+            "attempt": {"type": "integer", "minimum": 0},
+            "persistent_resource": _TEXT,
+            "custom_job": _TEXT,
+            "error": _TEXT,
+            "problems": {"type": "array", "items": _closed(problem)},
+            **dict.fromkeys(times, _TIME),
+        },
+        "required": ["job_id", "team", "state", "sequence", "at"],
+    }
+
+
+def _closed(properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": properties,
+        "required": [*properties],
+    }
+
+
+if __name__ == "__main__":
+    TARGET.mkdir(exist_ok=True)
+    for name, text in schemas().items():
+        (TARGET / name).write_text(text)
