@@ -28,6 +28,10 @@ _OTHER_THING_MISSING = re.compile(
 )
 _FULL_NAME = re.compile(r"projects/[^\s'\"`,;]+")
 _QUOTED = re.compile(r"\"[^\"/]*\"|`[^`/]*`|(?<!\w)'[^'/]*'")
+_RESOURCE_ID = re.compile(
+    r"(persistent ?resource) (?!is\b|does\b|was\b|has\b|not\b)[a-z][a-z0-9-]*(?= (?:is|does|was|has|not)\b)",
+    re.IGNORECASE,
+)
 # A refusal for everybody: the project, not the job, is what must change.
 _PROJECT_WIDE = {"SERVICE_DISABLED", "BILLING_DISABLED", "CONSUMER_INVALID", "CONSUMER_SUSPENDED"}
 _CREATE_DENIED = re.compile(r"aiplatform\.customJobs\.create", re.IGNORECASE)
@@ -101,7 +105,7 @@ def _other_thing_missing(answer: ErrorAnswer) -> bool:
 def _without_names(text: str) -> str:
     """Resource names cut down to their collections, quoted words dropped: given names are no evidence."""
     collections = _FULL_NAME.sub(lambda name: "/".join(name[0].split("/")[::2]), text)
-    return _QUOTED.sub("", collections)
+    return _RESOURCE_ID.sub(r"\1", _QUOTED.sub("", collections))
 
 
 # The first row that applies decides; None stands for "unanswered", and no row at all for a terminal refusal.

@@ -28,6 +28,8 @@ NOT_READY = [
         "List of found errors:\t1.Field: persistent_resource_id; Message: Persistent resource not found.\t",
     ),
     (400, "The persistent resource is being deleted."),
+    (400, "The PersistentResource network-a is in state STOPPING."),
+    (400, "The persistent resource does not exist."),
     (403, "Permission 'aiplatform.customJobs.create' denied on resource '//aiplatform.googleapis.com/...'"),
     (404, f"The PersistentResource {RESOURCE} does not exist."),
     (404, "Persistent resource projects/image-team/locations/l/persistentResources/network not found"),
