@@ -1,0 +1,24 @@
+# Topics, teams and regions are written once, in the settings file that the functions read too.
+locals {
+  settings = yamldecode(file(var.settings_file))
+  teams    = local.settings.teams
+
+  request_topics = distinct(flatten([for team in local.teams : team.topics]))
+  command_topics = distinct(concat(
+    try(local.settings.admin_command_topics, ["job-commands"]),
+    flatten([for team in local.teams : try(team.command_topics, [])]),
+  ))
+  outcomes_topic = try(local.settings.outcomes_topic, "job-outcomes")
+  requests_topic = try(local.settings.requests_topic, "job-requests")
+  sweeps_topic   = try(local.settings.sweeps_topic, "sweeps")
+
+  # Where custom jobs run: a sink and permissions in each project, a sweep in each project and region.
+  default_place = { project = try(local.settings.project, var.project), location = local.settings.location }
+  places = distinct(concat([local.default_place], [
+    for team in local.teams : {
+      project  = coalesce(try(team.project, null), local.default_place.project)
+      location = coalesce(try(team.location, null), local.default_place.location)
+    }
+  ]))
+  vertex_projects = toset([for place in local.places : place.project])
+}
