@@ -54,8 +54,8 @@ class FirestoreDocuments:
     """Each request has a timeout and is sent up to `attempts` times, with jittered pauses between.
 
     A commit is sent again unchanged: its preconditions name versions that can never come back, so that it is
-    applied at most once. When a repetition, or the first request, is refused, the owner's tokens kept in the
-    documents tell whether it was our own success that stands in the way.
+    applied at most once. When the answer is lost or a refusal, the owner's tokens kept in the documents tell
+    whether it was applied, and whether it is our own success that stands in the way.
     """
 
     def __init__(
@@ -97,41 +97,43 @@ class FirestoreDocuments:
         copies = accept(writes)
         if not writes:
             return []
-        token = secrets.token_urlsafe(9)
+        token = secrets.token_urlsafe(6)
         request = commit_request(self._client.database, writes, copies, token)
         return self._send(request, writes, token)
 
     def _send(self, request: Any, writes: Sequence[Write], token: str) -> list[object]:
-        unheard: Exception | None = None
+        last: Exception | None = None
         for attempt in range(self._attempts):
             self._wait(attempt)
             self._meter.add(Counts(round_trips=1))
             try:
                 answer = self._client.api.commit(request, retry=None, timeout=self._timeout_seconds)
-            except _REFUSED as refusal:
-                return self._settled(writes, token, refusal, unheard)
-            except _TRANSIENT as error:
-                unheard = error
+            except (*_REFUSED, *_TRANSIENT) as error:
+                was_refused = isinstance(error, _REFUSED)
+                versions = self._settled(writes, token, may_be_gone=not was_refused or last is not None)
+                if versions is None and was_refused:
+                    self._meter.add(Counts(conflicts=1))
+                    raise Conflict(str(error)) from error
+                last = error
             else:
+                results = type(answer).pb(answer).write_results
+                versions = [_written(*each, token) for each in zip(writes, results, strict=True)]
+            if versions is not None:
                 self._count(writes)
-                return [
-                    None if isinstance(write, Delete) else version_of(result.update_time, write, token)
-                    for write, result in zip(writes, type(answer).pb(answer).write_results, strict=True)
-                ]
-        return self._settled(writes, token, None, unheard)
+                return versions
+        raise StoreUnavailable(str(last)) from last
 
-    def _settled(
-        self, writes: Sequence[Write], token: str, refusal: Exception | None, unheard: Exception | None
-    ) -> list[object]:
-        """The versions if the commit had succeeded; else raises `Conflict` or `StoreUnavailable`."""
+    def _settled(self, writes: Sequence[Write], token: str, *, may_be_gone: bool) -> list[object] | None:
+        """The versions if the documents tell that the commit was applied; None if not, or not yet.
+
+        Asked at once, before many others write: a token survives only so many later writes.
+        """
         found = self.read([write.path for write in writes])
-        if not _is_ours(writes, found, token, sent_twice=unheard is not None):
-            if refusal is None:
-                raise StoreUnavailable(str(unheard)) from unheard
-            self._meter.add(Counts(conflicts=1))
-            raise Conflict(str(refusal)) from refusal
-        self._count(writes)
-        return [_surviving(write, now, token) for write, now in zip(writes, found, strict=True)]
+        if all(isinstance(write, Delete) for write in writes):
+            is_ours = may_be_gone and not any(now.exists for now in found)
+        else:
+            is_ours = any(token in now.version.commits for now in found if isinstance(now.version, Version))
+        return [_surviving(*each, token) for each in zip(writes, found, strict=True)] if is_ours else None
 
     def _get(self, paths: Sequence[str]) -> dict[str, Document]:
         names = {f"{self._client.database}/documents/{path}": path for path in paths}
@@ -170,10 +172,8 @@ class FirestoreDocuments:
         self._meter.add(Counts(writes=len(writes) - deletes, deletes=deletes))
 
 
-def _is_ours(writes: Sequence[Write], found: Sequence[Document], token: str, *, sent_twice: bool) -> bool:
-    if all(isinstance(write, Delete) for write in writes):
-        return sent_twice and not any(now.exists for now in found)
-    return any(token in now.version.commits for now in found if isinstance(now.version, Version))
+def _written(write: Write, result: Any, token: str) -> object:
+    return None if isinstance(write, Delete) else version_of(result.update_time, write, token)
 
 
 def _surviving(write: Write, now: Document, token: str) -> object:

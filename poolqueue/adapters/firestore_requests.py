@@ -17,7 +17,7 @@ from poolqueue.adapters.limits import COMMIT_FIELD
 from poolqueue.ports import Conflict, Create, Delete, Document, Query, Replace, Write
 
 # A commit's token survives as many later writes of its document, to be found after a lost answer.
-_TOKENS_KEPT = 8
+_TOKENS_KEPT = 16
 
 _CHANNEL_OPTIONS = (
     ("grpc.enable_retries", 0),  # a commit is sent again only by us, who know what that means
@@ -48,6 +48,9 @@ class Client:
         else:
             channel = grpc.insecure_channel(self.emulator, options=_CHANNEL_OPTIONS)
         return FirestoreClient(transport=FirestoreGrpcTransport(channel=channel))
+
+    def close(self) -> None:
+        self.api.transport.close()  # type: ignore[no-untyped-call]
 
 
 def create_client(project: str, database: str = "(default)", *, emulator: str | None = None) -> Client:
