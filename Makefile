@@ -39,12 +39,13 @@ check: $(READY) ## format, lint, types, import arrows, generated files, Terrafor
 bench: $(READY) ## speed and cost, as README and docs claim them
 	@$(BIN)/python -m benchmarks
 
-probe-vertex: ## ask a real project what the documentation leaves open; PROJECT=... needed, costs money
+probe-vertex: ## ask a real project what the documentation leaves open; PROJECT=... RESOURCE=... needed, costs money
 	@if [ -z "$(PROJECT)" ]; then \
-	  echo 'This creates a persistent resource and custom jobs on Google Cloud, and costs money.' >&2; \
-	  echo 'Name the project that pays: make probe-vertex PROJECT=my-project' >&2; exit 2; fi
+	  echo 'This runs custom jobs on a persistent resource of yours, and costs money.' >&2; \
+	  echo 'Name the project that pays: make probe-vertex PROJECT=my-project RESOURCE=my-resource' >&2; exit 2; fi
 	@$(MAKE) --no-print-directory $(READY)
-	@$(BIN)/python -m infra.tools.probe_vertex --project '$(PROJECT)'
+	@$(BIN)/python -m infra.probe_vertex --project '$(PROJECT)' --persistent-resource '$(RESOURCE)' \
+	  $(if $(LOCATION),--location '$(LOCATION)') $(PROBE_OPTIONS)
 
 lock: $(READY) ## write requirements*.txt from pyproject.toml, for every platform; UPGRADE=1 for newer versions
 	$(LOCK) --extra functions --output-file requirements.txt
