@@ -19,6 +19,7 @@ _PLAIN = (
     "display_name",
     "custom_job_body",
     "created",
+    "variant",
     "message_id",
     "attempt",
     "sequence",

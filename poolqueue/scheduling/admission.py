@@ -99,9 +99,7 @@ def decide(
 
 def specs(resource: Resource) -> list[PoolSpec]:
     return [
-        PoolSpec(
-            id=", ".join(pool.ids), machine=pool.key.machine, disk=pool.key.disk, capacity_max=pool.capacity
-        )
+        PoolSpec(id=", ".join(pool.ids), machine=pool.key.machine, disk=pool.key.disk, capacity=pool.capacity)
         for pool in resource.pools
     ]
 

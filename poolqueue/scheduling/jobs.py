@@ -108,6 +108,7 @@ class Job:
 
     `token` and `custom_job` are those of the current attempt; `cancel_reason` says why it is being cancelled:
     a job that its owner or an operator cancels (`ASKED`) ends, one cancelled for our own reasons is requeued.
+    `variant` tells the record of a refused request apart from the job that already has its id.
     """
 
     team: str
@@ -119,6 +120,7 @@ class Job:
     custom_job_body: str
     demands: tuple[Demand, ...]
     created: datetime
+    variant: str = ""
     message_id: str = ""
     state: State = State.QUEUED
     outcome: Outcome | None = None
@@ -140,7 +142,12 @@ class Job:
 
     @property
     def key(self) -> str:
-        return job_key(self.team, self.job_id)
+        return job_key(self.team, self.public_id)
+
+    @property
+    def public_id(self) -> str:
+        """The id under which the job is announced; unlike any publisher's own for a refused namesake."""
+        return f"{self.job_id}.{self.variant}" if self.variant else self.job_id
 
 
 def job_key(team: str, job_id: str) -> str:

@@ -1,0 +1,34 @@
+"""The minute's tick, or a cycle handed on: compare our records with Vertex AI, repair them, fire timers."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from handlers.delivery import Delivery
+from poolqueue.cycle import ring
+from poolqueue.records import ResourceName
+from poolqueue.sweep import sweep_region
+from poolqueue.system import System
+
+log = logging.getLogger(__name__)
+
+
+def handle(system: System, delivery: Delivery) -> None:
+    """`{"resource": FULL_NAME}` asks for that resource's cycle only; anything else for a whole sweep."""
+    deadline = system.deadline()
+    handed_on = _handed_on(delivery.data)
+    if handed_on is not None:
+        ring(system, handed_on, deadline=deadline)
+        return
+    for project, location in system.settings.regions():
+        sweep_region(system, project, location, deadline=deadline)
+
+
+def _handed_on(data: bytes) -> ResourceName | None:
+    try:
+        content = json.loads(data or b"{}")
+        return ResourceName.from_full(content["resource"]) if "resource" in content else None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        log.warning("sweep_message_unreadable", extra={"size": len(data)})
+        return None

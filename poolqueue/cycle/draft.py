@@ -1,0 +1,208 @@
+"""One commit in the making: the resource, its queue and its jobs as they will be, and the writes for that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from poolqueue.cycle.snapshot import Snapshot, StoredJob
+from poolqueue.ports import Create, Replace, Write
+from poolqueue.records import (
+    Queue,
+    job_path,
+    queue_path,
+    resource_path,
+    write_job,
+    write_queue,
+    write_resource,
+)
+from poolqueue.scheduling.admission import Admit, Reject, Wait, Waiting
+from poolqueue.scheduling.changes import Change
+from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reserved, apply
+from poolqueue.scheduling.jobs import Job, Outcome, State, move
+from poolqueue.scheduling.pools import Reservation, Resource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """A job before and after this commit."""
+
+    before: StoredJob
+    after: Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admission:
+    """A reservation to be submitted: the job as committed, and what the admission decided."""
+
+    job: Job
+    reservation: Reservation
+    admit: Admit
+
+
+class Draft:
+    """Starts as what the snapshot shows; nothing is written before `writes` are committed."""
+
+    def __init__(self, snapshot: Snapshot, *, now: datetime) -> None:
+        self._snapshot = snapshot
+        self._now = now
+        self._gone: set[str] = set()
+        self.resource: Resource = snapshot.resource
+        self.moved: dict[str, Moved] = {}
+        self.admissions: list[Admission] = []
+
+    def apply(self, *events: Event) -> None:
+        for event in events:
+            self.resource = apply(self.resource, event)
+
+    def change(self, change: Change) -> None:
+        job = self.job(change.key)
+        effect = change.on(job, self.resource, self._now)
+        self.apply(*effect.events)
+        if effect.job is not None:
+            self._set(effect.job)
+
+    def job(self, key: str) -> Job | None:
+        if key in self.moved:
+            return self.moved[key].after
+        stored = self._snapshot.jobs.get(key)
+        return None if stored is None else stored.job
+
+    def waiting(self) -> list[Waiting]:
+        """All lines that compete now: the queue, what this draft puts back, and new arrivals."""
+        lines = {line.key: line for line in self._snapshot.waiting_queue().waiting()}
+        for key in self._gone:
+            lines.pop(key, None)
+        for key, moved in self.moved.items():
+            lines.pop(key, None)
+            if moved.after.state is State.QUEUED:
+                lines[key] = waiting_line(moved.after)
+        for key, stored in self._snapshot.arrivals.items():
+            if key not in self.moved:
+                lines[key] = waiting_line(stored.job)
+        return list(lines.values())
+
+    def drop_line(self, key: str) -> None:
+        """A line whose job does not wait any more."""
+        self._gone.add(key)
+
+    def admit(self, admit: Admit, *, token: str, submit_within: timedelta) -> None:
+        job = self.job(admit.waiting.key)
+        assert job is not None
+        reserved = move(
+            job,
+            State.RESERVED,
+            at=self._now,
+            attempt=job.attempt + 1,
+            token=token,
+            inbox=False,
+            not_before=None,
+        )
+        reservation = Reservation(
+            token=token,
+            team=job.team,
+            job_id=job.job_id,
+            attempt=reserved.attempt,
+            replicas=admit.replicas,
+            reserved_at=self._now,
+            submit_by=self._now + submit_within,
+        )
+        self.apply(Reserved(reservations=(reservation,)))
+        self._set(reserved)
+        self.admissions.append(Admission(job=reserved, reservation=reservation, admit=admit))
+
+    def fold(self, wait: Wait) -> None:
+        """A new job that does not start now is requeued: it gets its line, and its history says why."""
+        stored = self._snapshot.arrivals[wait.waiting.key]
+        self._set(
+            move(stored.job, State.QUEUED, at=self._now, reason=wait.reason, note=wait.note, inbox=False)
+        )
+
+    def reject(self, reject: Reject) -> None:
+        job = self.job(reject.waiting.key)
+        assert job is not None
+        problems = tuple(
+            {"path": p.path, "value": p.value, "problem": p.problem, "remedy": p.remedy}
+            for p in reject.problems
+        )
+        note = "; ".join(problem["problem"] for problem in problems)
+        self._set(
+            move(
+                job,
+                State.ENDED,
+                at=self._now,
+                outcome=Outcome.REJECTED,
+                reason=reject.reason,
+                note=note,
+                problems=problems,
+                error=note,
+            )
+        )
+
+    def writes(self, announced: Mapping[str, int]) -> list[Write]:
+        """The writes of this draft; none if nothing changed. `announced`: changes known to be published."""
+        queue_writes = self._queue_writes()
+        for key, moved in self.moved.items():
+            first = moved.before.job.sequence + 1
+            last = moved.after.sequence + (moved.after.state is State.RESERVED)
+            if last >= first:
+                self.apply(Changed(key=key, first=first, last=last, at=self._now))
+        self.apply(*(Announced(key=key, last=last) for key, last in announced.items()))
+        jobs: list[Write] = [
+            Replace(path=job_path(key), fields=write_job(moved.after), version=moved.before.version)
+            for key, moved in self.moved.items()
+        ]
+        return [*self._resource_writes(), *queue_writes, *jobs]
+
+    def _set(self, job: Job) -> None:
+        before = self.moved[job.key].before if job.key in self.moved else self._snapshot.jobs[job.key]
+        self.moved[job.key] = Moved(before=before, after=job)
+
+    def _resource_writes(self) -> list[Write]:
+        path = resource_path(self._snapshot.name)
+        if self.resource == self._snapshot.resource and self._snapshot.version is not None:
+            return []
+        fields = write_resource(self.resource)
+        if self._snapshot.version is None:
+            return [Create(path=path, fields=fields)]
+        return [Replace(path=path, fields=fields, version=self._snapshot.version)]
+
+    def _queue_writes(self) -> list[Write]:
+        add = [waiting_line(m.after) for m in self.moved.values() if _belongs_in_queue(m.after)]
+        known = self._snapshot.waiting_queue().lines
+        leave = [key for key, m in self.moved.items() if not _belongs_in_queue(m.after) and key in known]
+        remove = [*leave, *(key for key in self._gone if key in known)]
+        if not add and not remove:
+            return []
+        queue, dirty = self._snapshot.queue().changed(add=add, remove=remove)
+        self.apply(Queued(waiting=len(queue.lines), shards=queue.shards))
+        return list(self._shard_writes(queue, sorted(dirty)))
+
+    def _shard_writes(self, queue: Queue, dirty: Iterable[int]) -> Iterable[Write]:
+        versions = self._snapshot.shard_versions
+        for shard in dirty:
+            path = queue_path(self._snapshot.name, shard)
+            fields = write_queue(queue, shard)
+            version = versions[shard] if shard < len(versions) else None
+            if version is None:
+                yield Create(path=path, fields=fields)
+            else:
+                yield Replace(path=path, fields=fields, version=version)
+
+
+def waiting_line(job: Job) -> Waiting:
+    return Waiting(
+        team=job.team,
+        job_id=job.job_id,
+        priority=job.priority,
+        arrived=job.created,
+        demands=job.demands,
+        attempt=job.attempt,
+        not_before=job.not_before,
+        is_new=job.inbox,
+    )
+
+
+def _belongs_in_queue(job: Job) -> bool:
+    return job.state is State.QUEUED and not job.inbox

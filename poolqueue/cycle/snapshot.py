@@ -1,0 +1,93 @@
+"""What one round of a cycle reads: the resource, its queue, new arrivals and the jobs to be changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from poolqueue.ports import Documents, Query
+from poolqueue.records import (
+    Queue,
+    ResourceName,
+    job_path,
+    queue_path,
+    read_job,
+    read_queue,
+    read_resource,
+    resource_path,
+)
+from poolqueue.scheduling.jobs import Job
+from poolqueue.scheduling.pools import Resource
+
+ARRIVALS_LIMIT = 50
+COMMIT_CHARACTERS = 2_500_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredJob:
+    job: Job
+    version: object
+
+
+@dataclass(kw_only=True)
+class Snapshot:
+    """One bounded view of a resource. The resource is read first: what is read after it is at least as new,
+    and a commit fails if the resource has moved on, so that no change of the queue can be missed.
+    """
+
+    name: ResourceName
+    documents: Documents
+    resource: Resource
+    version: object | None
+    arrivals: dict[str, StoredJob] = field(default_factory=dict)
+    more_arrivals: bool = False
+    jobs: dict[str, StoredJob] = field(default_factory=dict)
+    shard_versions: list[object | None] = field(default_factory=list)
+    _queue: Queue | None = None
+
+    def queue(self) -> Queue:
+        """The queue, read when it is first needed."""
+        if self._queue is None:
+            paths = [queue_path(self.name, shard) for shard in range(self.resource.shards)]
+            shards = self.documents.read(paths)
+            self.shard_versions = [document.version for document in shards]
+            self._queue = read_queue(document.fields for document in shards)
+        return self._queue
+
+    def waiting_queue(self) -> Queue:
+        """The queue without a read when the resource says that it is empty."""
+        return self.queue() if self.resource.waiting or self._queue is not None else Queue()
+
+    def read_jobs(self, keys: Iterable[str]) -> None:
+        """Add the jobs `keys` that are not known yet; those without a document stay unknown."""
+        missing = [key for key in dict.fromkeys(keys) if key not in self.jobs]
+        for document in self.documents.read([job_path(key) for key in missing]):
+            if document.fields is not None:
+                job = read_job(document.fields)
+                self.jobs[job.key] = StoredJob(job=job, version=document.version)
+
+
+def read_snapshot(documents: Documents, name: ResourceName, *, arrivals: bool) -> Snapshot:
+    document = documents.read([resource_path(name)])[0]
+    resource = Resource(name=name.full) if document.fields is None else read_resource(document.fields)
+    snapshot = Snapshot(name=name, documents=documents, resource=resource, version=document.version)
+    if arrivals:
+        _read_arrivals(snapshot)
+    return snapshot
+
+
+def _read_arrivals(snapshot: Snapshot) -> None:
+    """New jobs, as many as one commit can carry; the rest is for the next round."""
+    query = Query(collection="jobs", where={"inbox": snapshot.name.key}, limit=ARRIVALS_LIMIT)
+    found = snapshot.documents.find(query)
+    snapshot.more_arrivals = len(found) == ARRIVALS_LIMIT
+    room = COMMIT_CHARACTERS
+    for document in found:
+        assert document.fields is not None
+        job = read_job(document.fields)
+        room -= len(job.custom_job_body)
+        if room < 0 and snapshot.arrivals:
+            snapshot.more_arrivals = True
+            return
+        snapshot.arrivals[job.key] = StoredJob(job=job, version=document.version)
+        snapshot.jobs[job.key] = snapshot.arrivals[job.key]

@@ -1,0 +1,178 @@
+"""Submits admitted jobs to Vertex AI, one create call per submission token, and records what it answered."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, assert_never
+
+from poolqueue.announcing import Announcer
+from poolqueue.announcing import Change as AnnouncedChange
+from poolqueue.cycle.draft import Admission
+from poolqueue.cycle.retrying import until_settled
+from poolqueue.observation import INSTALLATION_LABEL, JOB_LABEL, TEAM_LABEL, TOKEN_LABEL
+from poolqueue.ports import (
+    Created,
+    RefusalKind,
+    Refused,
+    Replace,
+    Unanswered,
+    VertexUnavailable,
+)
+from poolqueue.records import ResourceName, job_path, read_job, write_job
+from poolqueue.scheduling.changes import SubmissionFailed, submitted
+from poolqueue.scheduling.jobs import Job, Reason, State
+from poolqueue.system import System
+
+CALLS_AT_ONCE = 8
+
+log = logging.getLogger(__name__)
+
+
+class Submissions:
+    """The create calls of one cycle, a few at a time. `settle` gives the changes that they ask for."""
+
+    def __init__(self, system: System, name: ResourceName, announcer: Announcer) -> None:
+        self._system = system
+        self._name = name
+        self._announcer = announcer
+        self._executor: ThreadPoolExecutor | None = None
+        self._calls: list[Future[SubmissionFailed | None]] = []
+
+    def begin(self, admissions: list[tuple[Admission, object]]) -> None:
+        """Begin to submit these; each comes with the version of its job's document."""
+        if admissions and self._executor is None:
+            self._executor = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="submit")
+        for admission, version in admissions:
+            assert self._executor is not None
+            self._calls.append(self._executor.submit(self._submit, admission, version))
+
+    def settle(self) -> list[SubmissionFailed]:
+        """Wait for all calls; the submissions of which it is certain that they left no custom job."""
+        calls, self._calls = self._calls, []
+        return [failed for call in calls if (failed := call.result()) is not None]
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown()
+
+    def _submit(self, admission: Admission, version: object) -> SubmissionFailed | None:
+        reservation = admission.reservation
+        if self._system.clock() >= reservation.submit_by:
+            return _not_sent(admission)
+        timing = self._system.settings.timing
+        answer = self._system.submitter.create(
+            self._name.parent,
+            body_of(admission, self._system.settings.installation),
+            timeout_seconds=timing.call_timeout.total_seconds(),
+        )
+        _log_answer(admission, answer)
+        match answer:
+            case Created(custom_job=custom_job):
+                self._record(admission, version, custom_job.name)
+                return None
+            case Refused():
+                return _failure(admission, answer)
+            case Unanswered():
+                return None
+            case unreachable:
+                assert_never(unreachable)
+
+    def _record(self, admission: Admission, version: object, custom_job: str) -> None:
+        """Fenced by the token: whatever happened to the job meanwhile, the name belongs to this attempt."""
+        stored: list[tuple[Job, object]] = [(admission.job, version)]
+
+        def attempt() -> Job | None:
+            job, at_version = stored.pop() if stored else self._read(admission.job.key)
+            now = self._system.clock()
+            if job.token != admission.reservation.token or job.state is State.ENDED:
+                return None
+            if job.custom_job is not None:
+                return job
+            after = submitted(job, custom_job=custom_job, now=now)
+            path = job_path(job.key)
+            write = Replace(path=path, fields=write_job(after), version=at_version)
+            self._system.documents.commit([write])
+            return after
+
+        job = until_settled(self._system, attempt)
+        if job is None or job.state is State.CANCELLING:
+            self._cancel(custom_job)
+        if job is not None:
+            self._announcer.announce([AnnouncedChange(job=job, first=admission.job.sequence + 1)])
+
+    def _read(self, key: str) -> tuple[Job, object]:
+        document = self._system.documents.read([job_path(key)])[0]
+        assert document.fields is not None
+        return read_job(document.fields), document.version
+
+    def _cancel(self, custom_job: str) -> None:
+        """Nobody wants it any more; if this call fails, the sweep repeats it."""
+        try:
+            self._system.submitter.cancel(custom_job)
+        except VertexUnavailable as error:
+            log.warning("cancel_unanswered", extra={"custom_job": custom_job, "error": str(error)})
+
+
+def body_of(admission: Admission, installation: str) -> Mapping[str, Any]:
+    """The request's custom job as it is sent: with our labels, and the disks that matching filled in."""
+    body: dict[str, Any] = json.loads(admission.job.custom_job_body)
+    labels = {
+        INSTALLATION_LABEL: installation,
+        TOKEN_LABEL: admission.reservation.token,
+        TEAM_LABEL: admission.job.team,
+        JOB_LABEL: admission.job.job_id,
+    }
+    body["labels"] = {**body.get("labels", {}), **labels}
+    specs = body["jobSpec"]["workerPoolSpecs"]
+    for assignment in admission.admit.assignments:
+        specs[assignment.index]["diskSpec"] = json.loads(assignment.disk)
+    return body
+
+
+def _not_sent(admission: Admission) -> SubmissionFailed:
+    return SubmissionFailed(
+        key=admission.job.key,
+        token=admission.reservation.token,
+        reason=Reason.NEVER_CREATED,
+        message="the time to submit it passed before its turn came; nothing was sent",
+        backs_off=False,
+    )
+
+
+def _failure(admission: Admission, answer: Refused) -> SubmissionFailed:
+    reason = _REASONS[answer.kind]
+    return SubmissionFailed(
+        key=admission.job.key,
+        token=admission.reservation.token,
+        reason=reason,
+        message=answer.message,
+        is_final=answer.kind is RefusalKind.TERMINAL,
+        pools_refused=answer.kind in {RefusalKind.CAPACITY, RefusalKind.QUOTA},
+        not_ready=answer.kind is RefusalKind.NOT_READY,
+        backs_off=answer.kind is RefusalKind.NOT_READY,
+    )
+
+
+_REASONS = {
+    RefusalKind.TERMINAL: Reason.REFUSED_BY_VERTEX_AI,
+    RefusalKind.NOT_READY: Reason.RESOURCE_NOT_READY,
+    RefusalKind.CAPACITY: Reason.CAPACITY_REFUSED,
+    RefusalKind.QUOTA: Reason.QUOTA,
+    RefusalKind.RATE: Reason.PACED,
+}
+
+
+def _log_answer(admission: Admission, answer: Created | Refused | Unanswered) -> None:
+    fields = {"job": admission.job.key, "attempt": admission.job.attempt}
+    match answer:
+        case Created(custom_job=custom_job):
+            log.info("submitted", extra={**fields, "custom_job": custom_job.name})
+        case Refused(kind=kind, message=message):
+            log.warning("submission_refused", extra={**fields, "kind": kind.value, "error": message})
+        case Unanswered(message=message):
+            log.warning("submission_unresolved", extra={**fields, "error": message})
+        case unreachable:
+            assert_never(unreachable)

@@ -1,0 +1,318 @@
+"""Records what arrives: a request as a new job, a duplicate, or a refusal; anything else as a dead letter."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from poolqueue.announcing import Announcer, Change
+from poolqueue.config import Team
+from poolqueue.cycle.retrying import until_settled
+from poolqueue.messages import BadRequest, JobRequest, Problem
+from poolqueue.ports import Conflict, Create, Document, Replace
+from poolqueue.records import (
+    ResourceName,
+    job_path,
+    read_job,
+    read_resource,
+    resource_path,
+    write_job,
+)
+from poolqueue.records.names import SCHEMA
+from poolqueue.scheduling.admission import specs
+from poolqueue.scheduling.jobs import (
+    Demand,
+    Job,
+    Outcome,
+    Reason,
+    State,
+    record,
+    record_refused,
+)
+from poolqueue.scheduling.matching import Matched, match_pools
+from poolqueue.system import System
+
+DEAD_LETTER_BYTES = 900_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a message came from."""
+
+    team: Team
+    topic: str
+    message_id: str
+    publish_time: datetime
+
+
+def record_request(system: System, request: JobRequest, origin: Origin) -> ResourceName | None:
+    """Record a well-formed request; the resource whose bell is to be rung, None when there is nothing new."""
+    name = ResourceName(project=request.project, location=request.location, id=request.persistent_resource)
+    problems = check_allowed(request, origin.team, system.settings.resources)
+    job = _new_job(request, name, origin)
+    if problems:
+        problems = [*problems, *_match_problems(system, name, request.worker_pools)]
+        _refuse(system, job, problems, Reason.NOT_ALLOWED)
+        return None
+    return name if _create(system, record(job, at=origin.publish_time)) else None
+
+
+def record_bad_request(system: System, request: BadRequest, origin: Origin) -> None:
+    """Record a malformed request that belongs to a job id: a job that ended, rejected, with its problems."""
+    assert request.job_id is not None
+    name = _resource_of(system, request, origin)
+    job = Job(
+        team=origin.team.name,
+        job_id=request.job_id,
+        resource=name.key,
+        priority=0,
+        digest=request.digest,
+        display_name="",
+        custom_job_body="{}",
+        demands=(),
+        created=origin.publish_time,
+        message_id=origin.message_id,
+    )
+    problems = [*request.problems, *_match_problems(system, name, request.worker_pools)]
+    _refuse(system, job, problems, Reason.BAD_REQUEST)
+
+
+def bury(
+    system: System,
+    *,
+    topic: str,
+    message_id: str,
+    data: bytes,
+    attributes: dict[str, str],
+    problems: Iterable[Problem],
+) -> None:
+    """Keep what cannot be attributed to a job: its bytes, why, and when. Once per message."""
+    name = hashlib.sha256(f"{topic}\n{message_id}\n".encode() + data[:4096]).hexdigest()[:32]
+    listed = [problem_fields(problem) for problem in problems]
+    fields = {
+        "schema": SCHEMA,
+        "at": system.clock(),
+        "topic": topic,
+        "message_id": message_id,
+        "data": data[:DEAD_LETTER_BYTES],
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "attributes": attributes,
+        "problems": listed,
+    }
+    try:
+        system.documents.commit([Create(path=f"dead_letters/{name}", fields=fields)])
+    except Conflict:
+        return
+    log.error("dead_letter", extra={"dead_letter": name, "topic": topic, "problems": listed})
+
+
+def check_allowed(request: JobRequest, team: Team, resources: Sequence[str] | None) -> list[Problem]:
+    """What the request asks for and its team may not have."""
+    lists = [
+        ("custom_job.jobSpec.persistentResourceId", [request.persistent_resource], team.resources),
+        ("custom_job.jobSpec.persistentResourceId", [request.persistent_resource], resources),
+        ("custom_job.jobSpec.serviceAccount", _given(request.service_account), team.service_accounts),
+        ("custom_job.jobSpec.network", _given(request.network), team.networks),
+    ]
+    problems = [
+        _not_allowed(path, value, allowed, team)
+        for path, values, allowed in lists
+        if allowed is not None
+        for value in values
+        if value not in allowed
+    ]
+    return [*problems, *_images(request, team), *_priority(request, team), *_timeout(request, team)]
+
+
+def problem_fields(problem: Problem) -> dict[str, str]:
+    return {
+        "path": problem.path,
+        "value": problem.value,
+        "problem": problem.problem,
+        "remedy": problem.remedy,
+    }
+
+
+def _given(value: str | None) -> list[str]:
+    return [] if value is None else [value]
+
+
+def _not_allowed(path: str, value: str, allowed: Sequence[str], team: Team) -> Problem:
+    listed = ", ".join(allowed) or "none"
+    return Problem(
+        path=path,
+        value=value[:120],
+        problem=f"team {team.name} may not use it",
+        remedy=f"use one of: {listed}; or ask an operator to allow it",
+    )
+
+
+def _images(request: JobRequest, team: Team) -> list[Problem]:
+    prefixes = team.image_prefixes
+    if prefixes is None:
+        return []
+    path = "custom_job.jobSpec.workerPoolSpecs"
+    return [
+        _not_allowed(path, image, [f"{prefix}..." for prefix in prefixes], team)
+        for image in request.images
+        if not image.startswith(tuple(prefixes))
+    ]
+
+
+def _priority(request: JobRequest, team: Team) -> list[Problem]:
+    low, high = team.priority.minimum, team.priority.maximum
+    if low <= request.priority <= high:
+        return []
+    return [
+        Problem(
+            path="priority",
+            value=str(request.priority),
+            problem=f"team {team.name} may use priorities from {low} to {high}",
+            remedy="choose one of these",
+        )
+    ]
+
+
+def _timeout(request: JobRequest, team: Team) -> list[Problem]:
+    longest = team.max_timeout.total_seconds()
+    if request.timeout_seconds is None or request.timeout_seconds <= longest:
+        return []
+    return [
+        Problem(
+            path="custom_job.jobSpec.scheduling.timeout",
+            value=f"{request.timeout_seconds}s",
+            problem=f"team {team.name} may run a job for at most {longest:.0f}s",
+            remedy=f"give a timeout of at most {longest:.0f}s, and save checkpoints",
+        )
+    ]
+
+
+def _new_job(request: JobRequest, name: ResourceName, origin: Origin) -> Job:
+    return Job(
+        team=origin.team.name,
+        job_id=request.job_id,
+        resource=name.key,
+        priority=request.priority,
+        digest=request.digest,
+        display_name=request.display_name,
+        custom_job_body=json.dumps(_with_timeout(request, origin.team), separators=(",", ":")),
+        demands=tuple(
+            Demand(index=pool.index, machine=pool.machine, disk=pool.disk, replicas=pool.replicas)
+            for pool in request.worker_pools
+        ),
+        created=origin.publish_time,
+        message_id=origin.message_id,
+    )
+
+
+def _with_timeout(request: JobRequest, team: Team) -> dict[str, Any]:
+    """The body with the resource's short id, and the team's default timeout where it gives none."""
+    spec = {**request.custom_job["jobSpec"], "persistentResourceId": request.persistent_resource}
+    if not request.timeout_seconds:
+        timeout = f"{team.default_timeout.total_seconds():.0f}s"
+        spec["scheduling"] = {**spec.get("scheduling", {}), "timeout": timeout}
+    return {**request.custom_job, "jobSpec": spec}
+
+
+def _create(system: System, job: Job) -> bool:
+    """Create the job's document; False when it is a duplicate. An id that was refused may be used again."""
+
+    def attempt() -> Job | None:
+        try:
+            system.documents.commit([Create(path=job_path(job.key), fields=write_job(job))])
+        except Conflict:
+            return _beside_existing(system, job)
+        return job
+
+    created = until_settled(system, attempt)
+    if created is None:
+        return False
+    first = created.history[0].sequence
+    Announcer(system).announce([Change(job=created, first=first, last=first)])
+    fields = {"job": created.key, "resource": created.resource, "state": created.state.value}
+    log.info("job_recorded", extra=fields)
+    return created.state is State.QUEUED
+
+
+def _beside_existing(system: System, job: Job) -> Job | None:
+    """There is a job of this id: the same request once more, a refused one's successor, or a namesake.
+
+    A delivery of the very message that made the job is answered like the first: it may have died half way.
+    """
+    document = system.documents.read([job_path(job.key)])[0]
+    if document.fields is None:
+        raise Conflict(job.key)
+    existing = read_job(document.fields)
+    if existing.message_id == job.message_id:
+        return existing
+    if existing.outcome is Outcome.REJECTED:
+        return _replace_refused(system, document, existing, job)
+    if existing.digest == job.digest:
+        log.info("job_duplicate", extra={"job": job.key})
+        return None
+    return _namesake(system, job)
+
+
+def _replace_refused(system: System, document: Document, existing: Job, job: Job) -> Job:
+    """The id's new job; its announcements go on counting where the refused one's ended."""
+    entry = job.history[0]
+    history = tuple(
+        replace(e, sequence=existing.sequence + number) for number, e in enumerate((entry,), start=1)
+    )
+    successor = replace(job, sequence=existing.sequence + 1, history=history)
+    write = Replace(path=document.path, fields=write_job(successor), version=document.version)
+    system.documents.commit([write])
+    return successor
+
+
+def _namesake(system: System, job: Job) -> Job | None:
+    variant = f"refused-{hashlib.sha256(job.message_id.encode()).hexdigest()[:8]}"
+    problem = Problem(
+        path="job_id",
+        value=job.job_id,
+        problem="another request has this id, with other content",
+        remedy="choose another job_id; publish the same content to repeat a request",
+    )
+    fresh = replace(job, variant=variant, sequence=0, history=(), outcome=None, ended=None)
+    further = [Problem(**fields) for fields in job.problems]
+    _refuse(system, fresh, [problem, *further], Reason.ID_TAKEN)
+    return None
+
+
+def _refuse(system: System, job: Job, problems: Sequence[Problem], reason: Reason) -> None:
+    note = "; ".join(f"{problem.path}: {problem.problem}" for problem in problems)[:2000]
+    listed = tuple(problem_fields(problem) for problem in problems[:100])
+    refused = record_refused(
+        replace(job, problems=listed, error=note), at=job.created, reason=reason, note=note
+    )
+    _create(system, refused)
+
+
+def _match_problems(system: System, name: ResourceName, pools: Sequence[Any]) -> list[Problem]:
+    """What else would be refused: told in the same answer, as far as the resource is known by now."""
+    document = system.documents.read([resource_path(name)])[0]
+    if document.fields is None or not pools:
+        return []
+    resource = read_resource(document.fields)
+    if not (resource.is_ready and resource.is_fresh(system.clock())):
+        return []
+    match = match_pools(pools, specs(resource))
+    return [] if isinstance(match, Matched) else [problem.as_problem() for problem in match]
+
+
+def _resource_of(system: System, request: BadRequest, origin: Origin) -> ResourceName:
+    project = origin.team.project or system.settings.project
+    location = origin.team.location or system.settings.location
+    given = request.persistent_resource or "unknown"
+    try:
+        return ResourceName.from_full(given)
+    except ValueError:
+        return ResourceName(project=project, location=location, id=given)
