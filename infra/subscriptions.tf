@@ -1,23 +1,27 @@
 # Push subscriptions of our own: an event trigger of the function would fix the acknowledgement deadline at
 # 10 s and the retention at 24 h, and losing its settings with a redeployment would lose messages.
 locals {
+  # infra/local/topology.py has the same terms; a test compares.
+  terms = {
+    fact  = { minimum_backoff = "1s", maximum_backoff = "600s", max_delivery_attempts = 100, retention = "${var.message_retention_days * 24 * 3600}s" }
+    sweep = { minimum_backoff = "1s", maximum_backoff = "60s", max_delivery_attempts = 5, retention = "600s" }
+  }
+
   pushed_topics = merge(
-    { for topic in local.request_topics : topic => { function = "job_requested", is_fact = true } },
-    { for topic in local.command_topics : topic => { function = "job_commanded", is_fact = true } },
-    { "job-ended" = { function = "job_ended", is_fact = true } },
-    { (local.sweeps_topic) = { function = "swept", is_fact = false } },
+    { for topic in local.request_topics : topic => { function = "job_requested", terms = local.terms.fact } },
+    { for topic in local.command_topics : topic => { function = "job_commanded", terms = local.terms.fact } },
+    { "job-ended" = { function = "job_ended", terms = local.terms.fact } },
+    { (local.sweeps_topic) = { function = "swept", terms = local.terms.sweep } },
   )
 }
 
 resource "google_pubsub_subscription" "push" {
   for_each = local.pushed_topics
 
-  name                 = "${each.key}.push"
-  topic                = google_pubsub_topic.this[each.key].id
-  ack_deadline_seconds = 600
-
-  # A late tick of the clock is worth nothing; the next one comes in a minute.
-  message_retention_duration = each.value.is_fact ? "${var.message_retention_days * 24 * 3600}s" : "600s"
+  name                       = "${each.key}-push"
+  topic                      = google_pubsub_topic.this[each.key].id
+  ack_deadline_seconds       = 600
+  message_retention_duration = each.value.terms.retention
 
   push_config {
     # The path tells the function which topic a message was published to.
@@ -30,21 +34,17 @@ resource "google_pubsub_subscription" "push" {
   }
 
   retry_policy {
-    minimum_backoff = "10s"
-    maximum_backoff = "600s"
+    minimum_backoff = each.value.terms.minimum_backoff
+    maximum_backoff = each.value.terms.maximum_backoff
   }
 
   expiration_policy {
     ttl = ""
   }
 
-  dynamic "dead_letter_policy" {
-    for_each = each.value.is_fact ? [true] : []
-
-    content {
-      dead_letter_topic     = google_pubsub_topic.this["dead-letters"].id
-      max_delivery_attempts = 100
-    }
+  dead_letter_policy {
+    dead_letter_topic     = google_pubsub_topic.this["dead-letters"].id
+    max_delivery_attempts = each.value.terms.max_delivery_attempts
   }
 
   depends_on = [google_cloud_run_v2_service_iam_member.push, google_pubsub_topic_iam_member.dead_letters]
@@ -52,7 +52,7 @@ resource "google_pubsub_subscription" "push" {
 
 # Without a subscription, what is sent to a dead-letter topic is lost.
 resource "google_pubsub_subscription" "dead_letters" {
-  name                       = "dead-letters.kept"
+  name                       = "dead-letters-log"
   topic                      = google_pubsub_topic.this["dead-letters"].id
   ack_deadline_seconds       = 600
   message_retention_duration = "${31 * 24 * 3600}s"
@@ -69,7 +69,7 @@ resource "google_pubsub_topic_iam_member" "dead_letters" {
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters" {
-  for_each = { for topic, pushed in local.pushed_topics : topic => pushed if pushed.is_fact }
+  for_each = local.pushed_topics
 
   subscription = google_pubsub_subscription.push[each.key].id
   role         = "roles/pubsub.subscriber"

@@ -9,7 +9,11 @@ locals {
 resource "google_pubsub_topic" "this" {
   for_each = local.topics
 
-  name       = each.key
+  name = each.key
+
+  # Nobody has to subscribe to outcomes; who does so later can begin a week back.
+  message_retention_duration = each.key == local.outcomes_topic ? "${7 * 24 * 3600}s" : null
+
   depends_on = [google_project_service.used]
 }
 

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.topology import SWEEP_TERMS, TOPICS, Terms
 from poolqueue.adapters.queries import INDEXES
 
 INFRA = Path(__file__).parents[2] / "infra"
 FIRESTORE = (INFRA / "firestore.tf").read_text()
 INDEX = re.compile(r'collection = "(\w+)", field = "(\w+)", order = "(\w+)"')
+TERMS = re.compile(
+    r'(\w+) += { minimum_backoff = "(\d+)s", maximum_backoff = "(\d+)s", max_delivery_attempts = (\d+)'
+)
 SINK_PATTERN = re.compile(r'=~"([^"]+)"')
 
 
@@ -25,6 +29,26 @@ def test_every_collection_that_is_written_is_exempt_from_automatic_indexes() -> 
 
     assert listed is not None
     assert set(re.findall(r'"(\w+)"', listed[1])) >= {collection for collection, _ in INDEXES}
+
+
+def test_subscriptions_deliver_as_they_do_on_one_machine() -> None:
+    text = (INFRA / "subscriptions.tf").read_text()
+    terms_by_name = {name: tuple(map(int, numbers)) for name, *numbers in TERMS.findall(text)}
+
+    assert terms_by_name == {"fact": delivery(Terms()), "sweep": delivery(SWEEP_TERMS)}
+    assert re.search(rf"ack_deadline_seconds += {Terms().ack_deadline_seconds}\n", text)
+
+
+def delivery(terms: Terms) -> tuple[float, float, int]:
+    return terms.minimum_backoff_seconds, terms.maximum_backoff_seconds, terms.max_delivery_attempts
+
+
+def test_every_pushed_topic_reaches_the_same_function_as_on_one_machine() -> None:
+    text = (INFRA / "subscriptions.tf").read_text()
+
+    assert {topic.function for topic in TOPICS if topic.function} == set(
+        re.findall(r'function = "(\w+)"', text)
+    )
 
 
 @pytest.mark.parametrize("end", ["completed successfully.", "failed.", "cancelled.", "canceled", "failed"])
