@@ -1,4 +1,4 @@
-"""The commands to the stand-in itself, under `/stand-in/`: behaviour, pools, states, forced ends, forged log lines."""
+"""The commands to the stand-in itself: behaviour, pools, states, forced ends, forged log lines."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from infra.local.vertex.custom_jobs import ENDED, State
 from infra.local.vertex.errors import found_errors, invalid_argument
 from infra.local.vertex.job_service import JobService
 from infra.local.vertex.journal import Journal
-from infra.local.vertex.life import Lives, Verdict
+from infra.local.vertex.life import Lives
 from infra.local.vertex.logs import Logs
 from infra.local.vertex.pools import PersistentResource, Pool, ResourceState, new_pool, new_pools, resized
 from infra.local.vertex.resource_service import ResourceService
 from infra.local.vertex.settings import Autoscaling, PoolSettings
+from infra.local.vertex.verdicts import Verdict
 
 
 class _Command(BaseModel):

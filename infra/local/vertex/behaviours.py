@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from infra.local.vertex.errors import STATUS_OF_HTTP, ServiceError, Violation, found_errors
 
@@ -48,9 +48,14 @@ class LogLines(_Strict):
 
 
 class WhichJobs(_Strict):
-    """A shell-style pattern of display names."""
+    """A shell-style pattern of display names; the bare pattern will do."""
 
     display_name: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_pattern(cls, given: Any) -> Any:
+        return {"display_name": given} if isinstance(given, str) else given
 
     def match(self, display_name: str) -> bool:
         return fnmatchcase(display_name, self.display_name)

@@ -18,7 +18,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from typing import NoReturn
 
 from infra.local.vertex.custom_jobs import State
 from infra.local.vertex.errors import ServiceError, invalid_argument
@@ -53,7 +52,6 @@ _COMPARISONS: Mapping[str, Callable[[datetime, datetime], bool]] = {
     ">=": operator.ge,
 }
 _SIGNS = frozenset({*_COMPARISONS, ":"})
-_FIELDS = {"display_name", "state", "create_time"}
 _STATES = frozenset({*(state.value for state in State), "JOB_STATE_UNSPECIFIED"})
 
 
@@ -98,7 +96,7 @@ class _Parser:
             return lambda _: True
         found = self._disjunction()
         if self._at < len(self._tokens):
-            self._fail()
+            raise self._error()
         return found
 
     def _disjunction(self) -> Filter:
@@ -120,7 +118,7 @@ class _Parser:
         if self._accept("("):
             inner = self._disjunction()
             if not self._accept(")"):
-                self._fail()
+                raise self._error()
             return inner
         return self._comparison()
 
@@ -130,10 +128,10 @@ class _Parser:
             field += self._next().text
         sign = self._word()
         if sign not in _SIGNS:
-            self._fail()
+            raise self._error()
         value = self._next()
         if not value.quoted and value.text in _SIGNS | {"(", ")"}:
-            self._fail()
+            raise self._error()
         return self._restriction(field, sign, value.text)
 
     def _restriction(self, field: str, sign: str, value: str) -> Filter:
@@ -148,13 +146,14 @@ class _Parser:
                 return lambda job: (job.state.value == value) == (sign == "=")
             case "create_time" if sign in _COMPARISONS:
                 return self._create_time(sign, value)
-        self._fail()
+            case _:
+                raise self._error()
 
     def _create_time(self, sign: str, value: str) -> Filter:
         try:
             moment = datetime.fromisoformat(value)
-        except ValueError:
-            self._fail()
+        except ValueError as error:
+            raise self._error() from error
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return lambda job: _COMPARISONS[sign](job.create_time, moment)
 
@@ -169,18 +168,18 @@ class _Parser:
 
     def _next(self) -> _Token:
         if self._at >= len(self._tokens):
-            self._fail()
+            raise self._error()
         self._at += 1
         return self._tokens[self._at - 1]
 
     def _word(self) -> str:
         token = self._next()
         if token.quoted:
-            self._fail()
+            raise self._error()
         return token.text
 
-    def _fail(self) -> NoReturn:
-        raise invalid_filter(self._text)
+    def _error(self) -> ServiceError:
+        return invalid_filter(self._text)
 
 
 def _display_name(sign: str, value: str) -> Filter:

@@ -11,11 +11,12 @@ from infra.local.vertex.calls import Call, page_size
 from infra.local.vertex.custom_jobs import CustomJob, Phase
 from infra.local.vertex.errors import failed_precondition, invalid_argument, not_found
 from infra.local.vertex.filters import Listed
-from infra.local.vertex.life import Lives, World
+from infra.local.vertex.life import Lives
 from infra.local.vertex.names import Projects, now, numeric_id, rfc3339
 from infra.local.vertex.operations import EMPTY, Operations
 from infra.local.vertex.pools import PersistentResource, ResourceKey, ResourceState
 from infra.local.vertex.settings import Timings
+from infra.local.vertex.world import World
 
 _FULL_NAME = re.compile(
     r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/persistentResources/(?P<id>.+)"
@@ -24,7 +25,7 @@ _GIVEN = ("displayName", "jobSpec", "labels", "encryptionSpec")
 
 
 class JobService:
-    """Each method is one rpc: call in, JSON out, ServiceError for a refusal. Guarded by the timeline's lock."""
+    """Each method is one rpc: call in, JSON out, ServiceError if refused. Guarded by the timeline's lock."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The journal: one JSON line for everything that the stand-in saw and did, in the order in which it happened."""
+"""The journal: one JSON line for each thing that the stand-in saw or did, in the order of happening."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The life of custom jobs: from creation over waiting, preparing, running and tearing down to their end.
 
 Choices where the service's behaviour is not documented:
-- Jobs that wait for replicas get them in the order of creation; one that does not fit does not block later ones.
+- Jobs that wait for replicas get them in the order of creation; one that does not fit blocks no later one.
 - A job past its `scheduling.timeout` ends as behaviour `timeout_state` says (default FAILED, error code 4).
 - Any replica's exit other than 0 fails the job at once; restarts and retries are not simulated.
 - An image that nobody knows how to run fails the job (or leaves it PENDING: behaviour `unknown_image`).
@@ -11,10 +11,10 @@ Choices where the service's behaviour is not documented:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra.local.vertex import verdicts
 from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.custom_jobs import CustomJob, State
 from infra.local.vertex.errors import ServiceError
@@ -24,18 +24,21 @@ from infra.local.vertex.names import Projects
 from infra.local.vertex.pools import (
     Holding,
     PersistentResource,
-    ResourceKey,
     ResourceState,
     demands_journaled,
 )
 from infra.local.vertex.runs import ReplicaExit, Runs
 from infra.local.vertex.settings import Settings
 from infra.local.vertex.timeline import Timeline
+from infra.local.vertex.verdicts import Verdict
+from infra.local.vertex.world import World
 
 _PREPARATION = (
     "Waiting for job to be provisioned.",
-    "Vertex AI is provisioning job running framework. First time usage might take couple of minutes, "
-    "and subsequent runs can be much faster.",
+    (
+        "Vertex AI is provisioning job running framework. First time usage might take couple of minutes, "
+        "and subsequent runs can be much faster."
+    ),
     "Vertex AI is setting up this job.",
     "Waiting for training program to start.",
     "Job is preparing.",
@@ -45,31 +48,6 @@ _LAST_WORDS = {
     State.FAILED: Line(text="Job failed.", severity="ERROR"),
     State.CANCELLED: Line(text="Job cancelled."),
 }
-_CANCELLED_CODE, _USER_ERROR_CODE, _TIMEOUT_CODE, _NO_RESOURCES_CODE, _INTERNAL_CODE = 1, 3, 4, 8, 13
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """How a job is going to end, once its replicas are gone."""
-
-    state: State
-    error: Mapping[str, Any] | None = None
-
-
-def _failed(code: int, message: str) -> Verdict:
-    return Verdict(state=State.FAILED, error={"code": code, "message": message})
-
-
-CANCELLED = Verdict(state=State.CANCELLED, error={"code": _CANCELLED_CODE, "message": "CANCELED"})
-INTERNAL = _failed(_INTERNAL_CODE, "Internal error occurred for the current attempt")
-
-
-@dataclass(kw_only=True)
-class World:
-    """Everything that exists: custom jobs by id, persistent resources by key. Guarded by the timeline's lock."""
-
-    jobs: dict[str, CustomJob] = field(default_factory=dict)
-    resources: dict[ResourceKey, PersistentResource] = field(default_factory=dict)
 
 
 class Lives:
@@ -109,7 +87,7 @@ class Lives:
 
     def begin(self, job: CustomJob) -> None:
         """Raises ServiceError if the job does not fit and the service is to reject such jobs."""
-        resource = self._world.resources.get(job.resource) if job.resource else None
+        resource = self._world.resource_of(job)
         if resource is None:
             self._enter(job)
             self._prepare(job, grew=False)
@@ -147,12 +125,8 @@ class Lives:
                     self._move(job, State.PENDING)
 
     def _fail_for_room(self, job: CustomJob) -> None:
-        message = (
-            f"Resources are insufficient in region: {job.location}. "
-            "Try a different region or use a different accelerator."
-        )
         if job.state is State.PENDING:
-            self.conclude(job, _failed(_NO_RESOURCES_CODE, message))
+            self.conclude(job, verdicts.without_room(job.location))
 
     def _enter(self, job: CustomJob) -> None:
         self._world.jobs[job.id] = job
@@ -169,7 +143,7 @@ class Lives:
 
     def _demands(self, job: CustomJob) -> list[dict[str, Any]]:
         """By the first pool of each kind, since the replicas have no place yet."""
-        resource = self._world.resources.get(job.resource) if job.resource else None
+        resource = self._world.resource_of(job)
         if resource is None:
             return []
         placed: dict[str, int] = {}
@@ -216,7 +190,7 @@ class Lives:
         image = self.runs.missing_entry_point(job) if behaviour.run_processes else None
         if image is not None:
             if behaviour.unknown_image == "fail":
-                self.conclude(job, _failed(_USER_ERROR_CODE, f"The image {image} could not be pulled."))
+                self.conclude(job, verdicts.without_image(image))
             return
         self._move(job, State.RUNNING)
         self._logs.write(job, Line(text="Job is running."))
@@ -228,11 +202,8 @@ class Lives:
         return which is not None and which.match(job.display_name)
 
     def _time_out(self, job: CustomJob) -> None:
-        state = State(self._misbehaviour.now.timeout_state)
-        code = _TIMEOUT_CODE if state is State.FAILED else _CANCELLED_CODE
         if job.state is State.RUNNING:
-            error = {"code": code, "message": "The job ran longer than its timeout."}
-            self.conclude(job, Verdict(state=state, error=error))
+            self.conclude(job, verdicts.timed_out(State(self._misbehaviour.now.timeout_state)))
 
     # --- the end ---
 
@@ -243,7 +214,7 @@ class Lives:
             return
         self._move(job, State.CANCELLING)
         if not self._concerns("ignore_cancel", job):
-            self.conclude(job, CANCELLED)
+            self.conclude(job, verdicts.CANCELLED)
 
     def finish(self, job: CustomJob, verdict: Verdict) -> None:
         """End a job by force; at once, if nothing of it runs."""
@@ -273,7 +244,7 @@ class Lives:
             if self.runs.is_over(custom_job):
                 self._tear_down(job)
         elif (ended.primary or code != 0) and not self._concerns("hang", job):
-            self.conclude(job, _verdict_on(ended))
+            self.conclude(job, verdicts.on_exit(ended))
 
     def _tear_down(self, job: CustomJob) -> None:
         self._logs.write(job, Line(text="Tearing down training program."))
@@ -299,7 +270,7 @@ class Lives:
             self._logs.write(job, line)
 
     def _release(self, job: CustomJob) -> None:
-        resource = self._world.resources.get(job.resource) if job.resource else None
+        resource = self._world.resource_of(job)
         if resource is None:
             return
         if holding := resource.release(job.id):
@@ -317,16 +288,6 @@ class Lives:
         self._journal.write(
             "custom_job_state", custom_job=job.id, before=before, state=state.value, error=error
         )
-
-
-def _verdict_on(ended: ReplicaExit) -> Verdict:
-    if ended.exit_code == 0:
-        return Verdict(state=State.SUCCEEDED)
-    message = (
-        f"The replica {ended.replica} exited with a non-zero status of {ended.exit_code}. "
-        "Termination reason: Error."
-    )
-    return _failed(_USER_ERROR_CODE, message)
 
 
 def _of_resource(job: CustomJob) -> dict[str, Any]:

@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from google.cloud.aiplatform_v1 import types
+
 from infra.local.vertex.calls import camel
 from infra.local.vertex.errors import invalid_argument
 
 PAGE_SIZE_MOST = 100
-_JOB_FIELDS = frozenset(
-    ["name", "displayName", "jobSpec", "state", "createTime", "startTime", "endTime", "updateTime", "error", "labels", "encryptionSpec", "webAccessUris", "satisfiesPzs", "satisfiesPzi"]
-)
+_JOB_FIELDS = frozenset(types.CustomJob.pb().DESCRIPTOR.fields_by_camelcase_name)
 
 Item = TypeVar("Item")
 Rank = tuple[str, str]
@@ -23,7 +23,7 @@ Rank = tuple[str, str]
 def page(
     items: Sequence[tuple[Rank, Item]], *, size: int, token: str | None, question: str
 ) -> tuple[list[Item], str]:
-    """`items` have descending ranks. A token continues after the last rank that was seen, for one question only."""
+    """`items` have descending ranks. A token continues after the last rank seen, for one question only."""
     if token:
         after = _after(token, question)
         items = [each for each in items if each[0] < after]

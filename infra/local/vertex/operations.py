@@ -9,8 +9,9 @@ from infra.local.vertex.errors import not_found
 from infra.local.vertex.names import now, numeric_id, rfc3339
 from infra.local.vertex.timeline import Timeline
 
-Response = Callable[[], dict[str, Any]]
+Finish = Callable[[], dict[str, Any] | None]
 
+_RETRY_SECONDS = 0.02
 EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
 _PACKAGE = "type.googleapis.com/google.cloud.aiplatform.v1"
 
@@ -22,8 +23,8 @@ class Operations:
         self._timeline = timeline
         self._operations: dict[str, dict[str, Any]] = {}
 
-    def begin(self, parent: str, metadata: str, seconds: float, finish: Response) -> dict[str, Any]:
-        """`finish` is called after `seconds` and returns the operation's response."""
+    def begin(self, parent: str, metadata: str, seconds: float, finish: Finish) -> dict[str, Any]:
+        """`finish` is called after `seconds`, and again until it returns the operation's response."""
         at = rfc3339(now())
         generic = {"createTime": at, "updateTime": at}
         operation: dict[str, Any] = {
@@ -32,10 +33,14 @@ class Operations:
         }
         self._operations[_id(operation["name"])] = operation
 
-        def done() -> None:
-            operation.update(done=True, response=finish())
+        def try_to_finish() -> None:
+            response = finish()
+            if response is None:
+                self._timeline.after(max(seconds, _RETRY_SECONDS), try_to_finish)
+            else:
+                operation.update(done=True, response=response)
 
-        self._timeline.after(seconds, done)
+        self._timeline.after(seconds, try_to_finish)
         return dict(operation)
 
     def get(self, operation_id: str) -> dict[str, Any]:

@@ -1,22 +1,23 @@
-"""The calls about persistent resources, and what happens to them: create, get, list, reboot, delete, resize."""
+"""The calls about persistent resources, and what happens to them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from infra.local.vertex import listing, wire
+from infra.local.vertex import listing, verdicts, wire
 from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.calls import Call, page_size
 from infra.local.vertex.custom_jobs import CustomJob
 from infra.local.vertex.errors import ServiceError, Violation, failed_precondition, found_errors, not_found
 from infra.local.vertex.journal import Journal
-from infra.local.vertex.life import INTERNAL, Lives, World
+from infra.local.vertex.life import Lives
 from infra.local.vertex.names import Projects, now, rfc3339
 from infra.local.vertex.operations import EMPTY, Operations, response
 from infra.local.vertex.pools import PersistentResource, Pool, ResourceKey, ResourceState, new_pools
 from infra.local.vertex.settings import Autoscaling, PoolSettings, ResourceSettings, Timings
+from infra.local.vertex.world import World
 
 _ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 _GIVEN = ("displayName", "labels", "network", "encryptionSpec", "resourceRuntimeSpec", "reservedIpRanges")
@@ -80,7 +81,12 @@ class ResourceService:
         resource = self._add(key, [_pool_settings(pool) for pool in body["resourcePools"]], given)
         return self._begin(resource, "CreatePersistentResourceOperationMetadata", self._provisioned)
 
-    def _begin(self, resource: PersistentResource, metadata: str, finish: Any) -> dict[str, Any]:
+    def _begin(
+        self,
+        resource: PersistentResource,
+        metadata: str,
+        finish: Callable[[PersistentResource], dict[str, Any] | None],
+    ) -> dict[str, Any]:
         return self._operations.begin(
             resource.name, metadata, self._timings.operation_seconds, lambda: finish(resource)
         )
@@ -117,7 +123,7 @@ class ResourceService:
         self.set_state(resource, ResourceState.REBOOTING)
         for job in self._jobs_on(resource):
             if job.id in resource.holdings:
-                self._lives.conclude(job, INTERNAL)
+                self._lives.conclude(job, verdicts.INTERRUPTED)
         return self._begin(resource, "RebootPersistentResourceOperationMetadata", self._rebooted)
 
     def _rebooted(self, resource: PersistentResource) -> dict[str, Any]:
@@ -136,7 +142,9 @@ class ResourceService:
             self._lives.cancel(job)
         return self._begin(resource, "DeleteOperationMetadata", self._deleted)
 
-    def _deleted(self, resource: PersistentResource) -> dict[str, Any]:
+    def _deleted(self, resource: PersistentResource) -> dict[str, Any] | None:
+        if self._jobs_on(resource):
+            return None
         self._world.resources.pop(resource.key, None)
         self._journal.write("resource_deleted", **resource.key.journaled())
         return dict(EMPTY)
@@ -202,7 +210,7 @@ class ResourceService:
         return resource
 
     def named(self, given: Mapping[str, Any]) -> PersistentResource:
-        """For the stand-in's own commands: `resource`, with `project` and `location` if the id alone is not unique."""
+        """For the stand-in's own commands: `resource`, with `project` and `location` if its id needs them."""
         wanted = str(given.get("resource", ""))
         found = [
             resource

@@ -1,8 +1,8 @@
 """What runs for a custom job: its replicas as processes, or nothing but a clock.
 
-With behaviour `run_processes: false` a job ends after STAND_IN_SECONDS (read from the `env` of its first worker pool
-spec, else the label `stand_in_seconds`, else behaviour `simulated_seconds`; without any of them only on command), with
-exit code STAND_IN_EXIT_CODE (from `env`, default 0).
+With behaviour `run_processes: false` a job ends after STAND_IN_SECONDS (read from the `env` of its first
+worker pool spec, else the label `stand_in_seconds`, else behaviour `simulated_seconds`; without any of them
+only on command), with exit code STAND_IN_EXIT_CODE (from `env`, default 0).
 """
 
 from __future__ import annotations
@@ -138,6 +138,9 @@ class Runs:
         """Ask all replicas to end, and make those that have not after the grace."""
         run = self._runs.get(custom_job)
         if run is None:
+            return
+        if not run.alive:
+            self.forget(custom_job)
             return
         for replica in sorted(run.alive):
             self._replicas.terminate(_key(custom_job, replica))

@@ -77,9 +77,8 @@ class Server(ThreadingHTTPServer):
             self._connections.discard(request)
         super().shutdown_request(request)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, *_: Any) -> None:
         """Clients that went away are no news."""
-        log.debug("a connection failed", exc_info=True)
 
 
 def _shut(connection: socket.socket) -> None:
@@ -110,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(answer)
 
-    do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = _handle
+    do_GET = do_POST = do_DELETE = do_PATCH = do_PUT = _handle  # noqa: N815 the base class names them
 
     def _send(self, answer: Answer) -> None:
         """In one packet: two would wait for each other's acknowledgement."""

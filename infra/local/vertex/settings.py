@@ -45,7 +45,7 @@ class ResourceSettings(_Strict):
 
 
 class Timings(_Strict):
-    """How long things take, in seconds. The defaults are short, so that demonstrations and tests are quick."""
+    """How long things take, in seconds. The defaults keep demonstrations and tests quick."""
 
     pending_seconds: Seconds = 0.02
     scale_up_seconds: Seconds = 0.0
@@ -58,7 +58,7 @@ class Timings(_Strict):
 class Settings(_Strict):
     """`images` maps prefixes of image URIs to the entry point that stands for them.
 
-    `environment` is given to every replica; `working_directory` is where replicas start (default: here);
+    `environment` is given to every replica; `working_directory` is where they start (default: here);
     `buckets` is the directory that stands for `gs://`.
     """
 

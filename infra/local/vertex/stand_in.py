@@ -11,7 +11,7 @@ from infra.local.vertex.application import Application
 from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.job_service import JobService
 from infra.local.vertex.journal import Journal
-from infra.local.vertex.life import Lives, World
+from infra.local.vertex.life import Lives
 from infra.local.vertex.logs import Logs, Publish
 from infra.local.vertex.names import Projects
 from infra.local.vertex.operations import Operations
@@ -20,13 +20,14 @@ from infra.local.vertex.server import Server
 from infra.local.vertex.settings import Settings
 from infra.local.vertex.timeline import Timeline
 from infra.local.vertex.topic import LogTopic
+from infra.local.vertex.world import World
 
 
 class StandIn:
     """One Vertex AI of every project and location, on a port of 127.0.0.1.
 
-    `directory` gets `journal.jsonl`, `logs/` and `output/`. The other settings are those of the YAML file. `publish`,
-    if given, gets what would be published to `log_topic`.
+    `directory` gets `journal.jsonl`, `logs/` and `output/`. The other settings are those of the YAML file.
+    `publish`, if given, gets what would be published to `log_topic`.
     """
 
     def __init__(
@@ -133,8 +134,8 @@ class StandIn:
         """Ends every replica, with all processes of its group."""
         self._application.stop()
         self._server.stop()
-        self._lives.runs.stop()
         self._timeline.stop()
+        self._lives.runs.stop()
         if self._topic:
             self._topic.close()
         self._journal.close()

@@ -22,11 +22,11 @@ _WORKER_POOL_SPECS_MOST = 4
 _LABEL_KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 _LABELS_MESSAGE = (
-    "There can be no more than 64 labels attached to a single resource. Label keys and values can only contain "
-    "lowercase letters, numbers, dashes and underscores. Label keys must start with a letter or number, must be "
-    "less than 64 characters in length, and must be less that 128 bytes in length when encoded in UTF-8. Label "
-    "values must be less than 64 characters in length, and must be less that 128 bytes in length when encoded in "
-    "UTF-8."
+    "There can be no more than 64 labels attached to a single resource. Label keys and values can only "
+    "contain lowercase letters, numbers, dashes and underscores. Label keys must start with a letter or "
+    "number, must be less than 64 characters in length, and must be less that 128 bytes in length when "
+    "encoded in UTF-8. Label values must be less than 64 characters in length, and must be less that 128 "
+    "bytes in length when encoded in UTF-8."
 )
 _SPECS = "custom_job.job_spec.worker_pool_specs"
 

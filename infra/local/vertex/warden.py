@@ -1,8 +1,8 @@
-"""The parent process of all replicas: starts them in sessions of their own and ends every one when it is told to,
-or when the stand-in is gone, however it went. A program by itself; it uses nothing but the standard library.
+"""The parent process of all replicas: it starts each in a session of its own and ends them all when the
+stand-in is gone, however it went. A program by itself that uses nothing but the standard library.
 
-It reads JSON lines on stdin, `start {key, argv, env, directory, output}` and `signal {key, signal}`, and writes
-`started {key, pid}` and `ended {key, pid, exit_code}`. The end of stdin is the order to end everything.
+It reads JSON lines on stdin, `start {key, argv, env, directory, output}` and `signal {key, signal}`, and
+writes `started {key, pid}` and `ended {key, pid, exit_code}`. The end of stdin is the order to end all.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 NOT_STARTED = 127
@@ -26,7 +27,7 @@ class Warden:
 
     def start(self, order: dict[str, Any]) -> None:
         key = order["key"]
-        with open(order["output"], "ab", buffering=0) as output:
+        with Path(order["output"]).open("ab", buffering=0) as output:
             try:
                 replica = subprocess.Popen(
                     order["argv"],
@@ -84,7 +85,7 @@ def report(**event: Any) -> None:
 def main() -> None:
     woken, waker = socket.socketpair()
     for end in (woken, waker):
-        end.setblocking(False)
+        end.settimeout(0)
     signal.set_wakeup_fd(waker.fileno())
     # Handlers that do nothing, because ignored signals would stay ignored in the replicas.
     for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

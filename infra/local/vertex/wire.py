@@ -47,9 +47,11 @@ def _canonical(given: Any, empty: Message, root: str) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise invalid_payload('Unknown name "": Root element must be a message.')
     try:
-        return json_format.MessageToDict(json_format.ParseDict(given, empty))
+        parsed = json_format.ParseDict(given, empty)  # type: ignore[no-untyped-call]
+        canonical: dict[str, Any] = json_format.MessageToDict(parsed)  # type: ignore[no-untyped-call]
     except json_format.ParseError as error:
         raise _explained(str(error), root) from error
+    return canonical
 
 
 def _explained(problem: str, root: str) -> ServiceError:
