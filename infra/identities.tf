@@ -1,4 +1,5 @@
-# One identity per function, each with what its event needs. Four of them run the admission cycle.
+# One identity per function. Four of them run the admission cycle and may do the same; they differ in who may
+# call them, and in the audit log. data_arrived only publishes.
 locals {
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 
@@ -12,25 +13,9 @@ locals {
     { "data_arrived ${local.requests_topic}" = { function = "data_arrived", topic = local.requests_topic } },
   )
 
-  admission_permissions = [
-    "aiplatform.customJobs.create",
-    "aiplatform.customJobs.get",
-    "aiplatform.persistentResources.get",
-  ]
-  repair_permissions = [
-    "aiplatform.customJobs.cancel",
-    "aiplatform.customJobs.list",
-  ]
-  repairing = toset(["job_commanded", "swept"])
-
-  in_vertex = merge([for project in local.vertex_projects : merge(
-    { for name in local.pushed_functions : "${project} ${name} admission" => {
-      project = project, function = name, role = google_project_iam_custom_role.admission[project].id
-    } },
-    { for name in local.repairing : "${project} ${name} repair" => {
-      project = project, function = name, role = google_project_iam_custom_role.repair[project].id
-    } },
-  )]...)
+  in_vertex = { for pair in setproduct(local.vertex_projects, local.pushed_functions) : join(" ", pair) => {
+    project = pair[0], function = pair[1]
+  } }
 }
 
 resource "google_service_account" "function" {
@@ -61,29 +46,27 @@ resource "google_pubsub_topic_iam_member" "function" {
   member = local.function_email[each.value.function]
 }
 
+# A cycle looks at its resource, submits, and cancels what nobody wants any more; it never deletes.
 resource "google_project_iam_custom_role" "admission" {
   for_each = local.vertex_projects
 
-  project     = each.key
-  role_id     = "poolQueueAdmission"
-  title       = "Pool Queue: submit custom jobs and see how they are"
-  permissions = local.admission_permissions
-}
-
-resource "google_project_iam_custom_role" "repair" {
-  for_each = local.vertex_projects
-
-  project     = each.key
-  role_id     = "poolQueueRepair"
-  title       = "Pool Queue: list and cancel custom jobs"
-  permissions = local.repair_permissions
+  project = each.key
+  role_id = "poolQueueAdmission"
+  title   = "Pool Queue: submit, watch and cancel custom jobs"
+  permissions = [
+    "aiplatform.customJobs.cancel",
+    "aiplatform.customJobs.create",
+    "aiplatform.customJobs.get",
+    "aiplatform.customJobs.list",
+    "aiplatform.persistentResources.get",
+  ]
 }
 
 resource "google_project_iam_member" "vertex" {
   for_each = local.in_vertex
 
   project = each.value.project
-  role    = each.value.role
+  role    = google_project_iam_custom_role.admission[each.value.project].id
   member  = local.function_email[each.value.function]
 }
 

@@ -12,13 +12,9 @@ locals {
   requests_topic = try(local.settings.requests_topic, "job-requests")
   sweeps_topic   = try(local.settings.sweeps_topic, "sweeps")
 
-  # Where custom jobs run: a sink and permissions in each project, a sweep in each project and region.
-  default_place = { project = try(local.settings.project, var.project), location = local.settings.location }
-  places = distinct(concat([local.default_place], [
-    for team in local.teams : {
-      project  = coalesce(try(team.project, null), local.default_place.project)
-      location = coalesce(try(team.location, null), local.default_place.location)
-    }
+  # Where custom jobs run: each of these projects gets a log sink and our permissions.
+  default_project = try(local.settings.project, var.project)
+  vertex_projects = toset(concat([local.default_project], [
+    for team in local.teams : coalesce(try(team.project, null), local.default_project)
   ]))
-  vertex_projects = toset([for place in local.places : place.project])
 }
