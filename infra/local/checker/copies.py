@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from infra.local.checker.entries import CustomJobCreated, Entry, OverCapacity
+from infra.local.checker.entries import CreateCall, CustomJobCreated, Entry, Fact, OverCapacity
 from infra.local.checker.report import CustomJobLife, Finding, FindingKind, JobKey
 
 TOKEN = "pool_queue_token"
@@ -46,20 +46,38 @@ def overlaps(jobs: Mapping[JobKey, tuple[CustomJobLife, ...]]) -> Iterator[Findi
 
 
 def repeated_tokens(entries: Iterable[Entry]) -> Iterator[Finding]:
-    """One finding for every create call with a token that an earlier call bore, accepted or refused."""
+    """One finding for every create call, or custom job, with a token that an earlier one bore.
+
+    A call and the custom job that it made are one; calls are seen even if they were answered by an error.
+    """
+    entries = tuple(entries)
+    calls = list(_repeats(entries, "a create call", _token_of_call))
+    yield from calls
+    if not calls:
+        yield from _repeats(entries, "a custom job or refusal", _token_of_effect)
+
+
+def _repeats(
+    entries: Iterable[Entry], what: str, token_of: Callable[[Fact], str | None]
+) -> Iterator[Finding]:
     seen: dict[str, datetime] = {}
     for entry in entries:
-        match entry.fact:
-            case CustomJobCreated(labels=labels, custom_job=number):
-                call = f"custom job {number}"
-            case OverCapacity(labels=labels, custom_job=None):
-                call = "a refused create call"
-            case _:
-                continue
-        token = labels.get(TOKEN)
+        token = token_of(entry.fact)
         if token is None or entry.at is None:
             continue
         if token in seen:
-            detail = f"{call} bears token {token}, first sent at {seen[token]:%H:%M:%S.%f}"
+            detail = f"{what} bears token {token}, as another did at {seen[token]:%H:%M:%S.%f}"
             yield Finding(kind=FindingKind.REPEATED_TOKEN, detail=detail, at=entry.at)
         seen.setdefault(token, entry.at)
+
+
+def _token_of_call(fact: Fact) -> str | None:
+    return fact.labels.get(TOKEN) if isinstance(fact, CreateCall) else None
+
+
+def _token_of_effect(fact: Fact) -> str | None:
+    match fact:
+        case CustomJobCreated(labels=labels) | OverCapacity(labels=labels, custom_job=None):
+            return labels.get(TOKEN)
+        case _:
+            return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,18 @@ class PoolsSet:
 
     resource: str
     capacities: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResourceDeleted:
+    resource: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateCall:
+    """A CreateCustomJob request, whatever it was answered."""
+
+    labels: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +97,8 @@ class Malformed:
 
 Fact = (
     PoolsSet
+    | ResourceDeleted
+    | CreateCall
     | CustomJobCreated
     | StateChanged
     | ReplicasTaken
@@ -130,43 +144,66 @@ def entries_of(lines: Iterable[Mapping[str, Any]]) -> Iterator[Entry]:
 
 
 def _fact(event: str, line: Mapping[str, Any]) -> Fact | None:
-    match event:
-        case "resource_created" | "pools_changed":
-            return PoolsSet(resource=_resource(line), capacities=_capacities(line["pools"]))
-        case "custom_job_created":
-            return CustomJobCreated(
-                custom_job=_number(line["custom_job"]),
-                display_name=str(line.get("display_name", "")),
-                resource=_resource(line) if line.get("resource") else None,
-                labels=dict(line.get("labels") or {}),
-                demands=_demands(line.get("demands") or ()),
-            )
-        case "custom_job_state":
-            return StateChanged(
-                custom_job=_number(line["custom_job"]),
-                before=_state(line["before"]) if line.get("before") else None,
-                state=_state(line["state"]),
-                error=_error(line.get("error")),
-            )
-        case "replicas_taken":
-            return ReplicasTaken(**_claim(line))
-        case "replicas_released":
-            return ReplicasReleased(**_claim(line))
-        case "over_capacity":
-            return OverCapacity(
-                custom_job=_number(line["custom_job"]) if line.get("custom_job") else None,
-                resource=_resource(line),
-                labels=dict(line.get("labels") or {}),
-                demands=_demands(line["demands"]),
-                behaviour=str(line.get("behaviour", "")),
-            )
-        case "replica_started":
-            return ReplicaStarted(**_process(line))
-        case "replica_ended":
-            exit_code = line.get("exit_code")
-            return ReplicaEnded(**_process(line), exit_code=None if exit_code is None else int(exit_code))
-        case _:
-            return None
+    read = _READERS.get(event)
+    return read(line) if read else None
+
+
+def _pools_set(line: Mapping[str, Any]) -> PoolsSet:
+    capacities = {_text(pool["id"]): int(pool["capacity"]) for pool in line["pools"]}
+    return PoolsSet(resource=_resource(line), capacities=capacities)
+
+
+def _create_call(line: Mapping[str, Any]) -> CreateCall | None:
+    return CreateCall(labels=_labels(line)) if line.get("rpc") == "CreateCustomJob" else None
+
+
+def _custom_job_created(line: Mapping[str, Any]) -> CustomJobCreated:
+    return CustomJobCreated(
+        custom_job=_number(line["custom_job"]),
+        display_name=str(line.get("display_name", "")),
+        resource=_resource(line) if line.get("resource") else None,
+        labels=_labels(line),
+        demands=_demands(line.get("demands") or ()),
+    )
+
+
+def _state_changed(line: Mapping[str, Any]) -> StateChanged:
+    return StateChanged(
+        custom_job=_number(line["custom_job"]),
+        before=_state(line["before"]) if line.get("before") else None,
+        state=_state(line["state"]),
+        error=_error(line.get("error")),
+    )
+
+
+def _over_capacity(line: Mapping[str, Any]) -> OverCapacity:
+    return OverCapacity(
+        custom_job=_number(line["custom_job"]) if line.get("custom_job") else None,
+        resource=_resource(line),
+        labels=_labels(line),
+        demands=_demands(line["demands"]),
+        behaviour=str(line.get("behaviour", "")),
+    )
+
+
+def _replica_ended(line: Mapping[str, Any]) -> ReplicaEnded:
+    exit_code = line.get("exit_code")
+    return ReplicaEnded(**_process(line), exit_code=None if exit_code is None else int(exit_code))
+
+
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], Fact | None]] = {
+    "resource_created": _pools_set,
+    "pools_changed": _pools_set,
+    "resource_deleted": lambda line: ResourceDeleted(resource=_resource(line)),
+    "request": _create_call,
+    "custom_job_created": _custom_job_created,
+    "custom_job_state": _state_changed,
+    "replicas_taken": lambda line: ReplicasTaken(**_claim(line)),
+    "replicas_released": lambda line: ReplicasReleased(**_claim(line)),
+    "over_capacity": _over_capacity,
+    "replica_started": lambda line: ReplicaStarted(**_process(line)),
+    "replica_ended": _replica_ended,
+}
 
 
 def _moment(value: Any) -> datetime:
@@ -207,8 +244,8 @@ def _error(value: Any) -> str | None:
             return str(value)
 
 
-def _capacities(pools: Any) -> dict[str, int]:
-    return {_text(pool["id"]): int(pool["capacity"]) for pool in pools}
+def _labels(line: Mapping[str, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in dict(line.get("labels") or {}).items()}
 
 
 def _demands(demands: Any) -> Demands:

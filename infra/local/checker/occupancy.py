@@ -13,6 +13,7 @@ from infra.local.checker.entries import (
     PoolsSet,
     ReplicasReleased,
     ReplicasTaken,
+    ResourceDeleted,
 )
 from infra.local.checker.report import Finding, FindingKind, PoolKey, Step
 
@@ -49,6 +50,13 @@ class _Account:
         for pool in self.capacities:
             if pool[0] == fact.resource:
                 self.note(pool, at)
+
+    def delete(self, resource: str, at: datetime) -> None:
+        """The machines are gone, and with them every claim on them."""
+        for pool in [pool for pool in self.capacities if pool[0] == resource]:
+            del self.capacities[pool]
+            self.claims[pool].clear()
+            self.note(pool, at)
 
     def take(self, fact: ReplicasTaken, at: datetime) -> Iterator[Finding]:
         for name, replicas in fact.demands.items():
@@ -100,6 +108,8 @@ def occupancy_of(entries: Iterable[Entry], *, ended: Iterable[str], allow_over_c
         match entry.fact:
             case PoolsSet() as pools:
                 account.set_pools(pools, entry.at)
+            case ResourceDeleted(resource=resource):
+                account.delete(resource, entry.at)
             case ReplicasTaken() as taken:
                 findings += account.take(taken, entry.at)
             case ReplicasReleased() as released:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from rich.console import Console, Group, RenderableType
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -14,9 +15,11 @@ from infra.local.checker.copies import job_of
 from infra.local.checker.report import CustomJobLife, PoolKey, Report, Step
 
 EIGHTHS = " ▁▂▃▄▅▆▇█"
-HIGHEST_PICTURE = 6
+HIGHEST_PICTURE = 8  # lines; a larger pool is drawn to scale
 NARROWEST_TIMELINE = 16
-OTHER_COLUMNS = 84  # what the table needs beside the timeline
+LONGEST_JOB_NAME = 28
+SHORT_JOB_NAME = 18
+COLUMN_GAP = 2
 STATE_STYLES = {
     "SUCCEEDED": "green",
     "FAILED": "red",
@@ -33,7 +36,7 @@ def show(report: Report, console: Console, *, most_jobs: int | None = None) -> N
     else:
         window = _Window(began=report.began, stopped=report.stopped)
         console.print(_heading(report, window))
-        console.print(_jobs(report.lives[:most_jobs], window, console.width))
+        console.print(_jobs(report.lives[:most_jobs], window, console))
         if most_jobs is not None and len(report.lives) > most_jobs:
             console.print(f"[dim]… and {len(report.lives) - most_jobs} more; --all shows them[/]")
         for pool in sorted(report.pools):
@@ -58,34 +61,54 @@ class _Window:
 
 
 def _heading(report: Report, window: _Window) -> Text:
-    count = len(report.lives)
+    custom_jobs = _counted(len(report.lives), "custom job")
     foreign = f", {len(report.foreign)} foreign" if report.foreign else ""
-    text = Text.assemble((f"{count} custom jobs", "bold"), f" of {len(report.jobs)} jobs{foreign}")
+    text = Text.assemble((custom_jobs, "bold"), f" of {_counted(len(report.jobs), 'job')}{foreign}")
     text.append(f" in {window.seconds:.1f} s from {window.began:%Y-%m-%d %H:%M:%S} UTC", "dim")
     return text
 
 
-def _jobs(lives: Sequence[CustomJobLife], window: _Window, width: int) -> Table:
-    columns = width - OTHER_COLUMNS
-    has_timeline = columns >= NARROWEST_TIMELINE
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("job", overflow="ellipsis", no_wrap=True, max_width=30)
-    table.add_column("custom job", style="dim", no_wrap=True)
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _jobs(lives: Sequence[CustomJobLife], window: _Window, console: Console) -> Table:
+    """One row for each custom job, with a timeline if there is room, with short names if there is little."""
+    plain = _job_table(lives, window)
+    left_over = console.width - _full_width(plain, console) - COLUMN_GAP
+    if left_over >= NARROWEST_TIMELINE:
+        return _job_table(lives, window, timeline_columns=left_over)
+    return plain if left_over + COLUMN_GAP >= 0 else _job_table(lives, window, is_narrow=True)
+
+
+def _full_width(table: Table, console: Console) -> int:
+    """The width that the table would take if the terminal were as wide."""
+    return Measurement.get(console, console.options.update(max_width=1_000), table).maximum
+
+
+def _job_table(
+    lives: Sequence[CustomJobLife], window: _Window, *, timeline_columns: int = 0, is_narrow: bool = False
+) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, COLUMN_GAP, 0, 0))
+    longest_name = SHORT_JOB_NAME if is_narrow else LONGEST_JOB_NAME
+    table.add_column("job", overflow="ellipsis", no_wrap=True, max_width=longest_name)
+    if not is_narrow:
+        table.add_column("custom job", style="dim", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for heading in ("replicas", "created", "started", "ended", "ran"):
         table.add_column(heading, justify="right", no_wrap=True)
-    if has_timeline:
-        table.add_column("░ waits  █ runs", no_wrap=True)
+    if timeline_columns:
+        table.add_column("░ waits █ runs", no_wrap=True, overflow="crop")
     for life in lives:
         row: list[RenderableType] = [
             "/".join(job_of(life.labels) or ("foreign", life.display_name)),
-            f"…{life.custom_job[-6:]}",
+            *([] if is_narrow else [f"…{life.custom_job[-6:]}"]),
             Text(life.state.lower() or "new", STATE_STYLES.get(life.state, "")),
             str(sum(life.demands.values())),
             *(_second(moment, window) for moment in (life.created, life.started, life.ended)),
             _duration(life.run_time),
         ]
-        table.add_row(*row, *([_timeline(life, window, columns)] if has_timeline else []))
+        table.add_row(*row, *([_timeline(life, window, timeline_columns)] if timeline_columns else []))
     return table
 
 
@@ -169,4 +192,4 @@ def _findings(report: Report) -> RenderableType:
     for finding in report.findings:
         at = f"{finding.at:%H:%M:%S.%f}"[:-3] if finding.at else ""
         table.add_row(at, str(finding.kind).replace("_", " "), Text(finding.detail))
-    return Group(Text(f"{len(report.findings)} findings", "bold red"), table)
+    return Group(Text(_counted(len(report.findings), "finding"), "bold red"), table)

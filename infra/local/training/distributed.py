@@ -40,9 +40,10 @@ def train(arguments: argparse.Namespace) -> Evaluation | None:
     with joined(cluster, wait_seconds=arguments.wait_seconds) as group:
         trained = _train_together(group, examples, arguments)
         checksum = hashlib.sha256(trained.parameters.astype("<f8").tobytes()).hexdigest()
+        # Said before the chief has heard everyone: when it exits, the workers are ended.
+        say(f"replica {group.rank}: {trained.contributed} gradients, parameters {checksum[:12]}")
         checksums = [part.decode() for part in group.gather(checksum.encode())]
         contributions = [int(part) for part in group.gather(str(trained.contributed).encode())]
-    say(f"replica {group.rank}: {trained.contributed} gradients, parameters {checksum[:12]}")
     if group.rank > 0:
         return None
     if len(set(checksums)) > 1:

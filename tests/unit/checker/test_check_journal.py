@@ -155,6 +155,22 @@ def test_a_token_sent_again_after_a_refusal_is_found() -> None:
     assert kinds(journal.lines, allow_over_capacity=True) == [FindingKind.REPEATED_TOKEN]
 
 
+def test_a_token_in_two_create_calls_is_found_even_if_no_custom_job_came_of_them() -> None:
+    journal = written()
+    for status in (503, None):
+        labels = {"pool_queue_token": "a"}
+        journal.write("request", method="POST", path="/", status=status, rpc="CreateCustomJob", labels=labels)
+    assert kinds(journal.lines) == [FindingKind.REPEATED_TOKEN]
+
+
+def test_a_create_call_and_its_custom_job_bear_one_token() -> None:
+    journal = written()
+    journal.whole("first", {"small": 1}, token="a")
+    labels = {"pool_queue_token": "a"}
+    journal.write("request", method="POST", path="/", status=200, rpc="CreateCustomJob", labels=labels)
+    check_journal(journal.lines).assert_nothing_found()
+
+
 def test_a_custom_job_that_pends_bears_its_token_once() -> None:
     journal = written()
     number = journal.whole("late", {"small": 2}, token="a")
@@ -188,6 +204,18 @@ def test_taking_from_a_pool_that_is_gone_is_found() -> None:
     journal.pools({"small": 3}, event="pools_changed")
     journal.whole("first", {"large": 1})
     assert kinds(journal.lines) == [FindingKind.OVER_CAPACITY]
+
+
+def test_a_resource_that_is_deleted_and_created_again_starts_empty() -> None:
+    journal = written()
+    number = journal.create("first", {"small": 3})
+    journal.begin(number, {"small": 3})
+    journal.write("resource_deleted", **PLACE)
+    journal.write("replica_ended", custom_job=number, replica="workerpool0-0", pid=1001, exit_code=-9)
+    journal.state(number, "RUNNING", "FAILED")
+    journal.pools()
+    journal.whole("second", {"small": 3})
+    check_journal(journal.lines).assert_nothing_found()
 
 
 def test_running_without_replicas_is_found() -> None:
