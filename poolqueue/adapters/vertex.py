@@ -48,11 +48,6 @@ class VertexAI:
     def create(
         self, parent: str, custom_job: Mapping[str, Any], *, timeout_seconds: float
     ) -> Created | Refused | Unanswered:
-        """As the port says.
-
-        Raises `VertexUnavailable`, nothing having been created, when there are no valid credentials: that is
-        the installation's fault, not the job's.
-        """
         rest = _rest()
         region = self._region(parent)
         try:
@@ -60,7 +55,8 @@ class VertexAI:
         except rest.NotSendable as error:
             return Refused(kind=RefusalKind.TERMINAL, message=without_secrets(str(error), custom_job))
         except rest.NoCredentials as error:
-            raise VertexUnavailable(_no_credentials(error)) from error
+            # The installation's fault, not the job's: it waits, and the reason says what to do.
+            return Refused(kind=RefusalKind.NOT_READY, message=_no_credentials(error))
         except rest.AnsweredWithError as error:
             told = error.answer
             message = without_secrets(told.message, custom_job)

@@ -201,16 +201,20 @@ def test_known_fields_arrive_as_they_were_given(serve):
     assert json.loads(sent) == BODY
 
 
-def test_answer_401_names_the_remedy_and_creates_nothing(serve):
-    server = serve(error(401, "invalid credentials", "UNAUTHENTICATED"))
-    with pytest.raises(VertexUnavailable, match=r"roles/aiplatform\.user"):
-        create(server)
+def test_a_job_waits_while_credentials_are_refused_and_the_remedy_is_named(serve):
+    refused = create(serve(error(401, "invalid credentials", "UNAUTHENTICATED")))
+    assert isinstance(refused, Refused)
+    assert refused.kind is RefusalKind.NOT_READY
+    assert "roles/aiplatform.user" in refused.message
 
 
 def test_missing_credentials_name_the_remedy(monkeypatch):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")
     with pytest.raises(VertexUnavailable, match="gcloud auth application-default login"):
         VertexAI().custom_job(NAME)
+    refused = VertexAI().create(PARENT, BODY, timeout_seconds=5)
+    assert isinstance(refused, Refused)
+    assert refused.kind is RefusalKind.NOT_READY
 
 
 def test_a_region_has_its_own_endpoint():
