@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from poolqueue.adapters.counts import Counts, Meter
@@ -80,7 +80,7 @@ def _document(path: str, record: Record | None, select: tuple[str, ...] | None =
 
 
 def _copy(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _copy(item) for name, item in value.items()}
     if isinstance(value, list):
         return [item if type(item) is str else _copy(item) for item in value]
