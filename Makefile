@@ -31,7 +31,7 @@ check: $(READY) ## format, lint, types, import arrows, generated files, Terrafor
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	@if command -v terraform >/dev/null; then echo 'terraform fmt -check'; terraform fmt -check -diff -recursive infra; \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then echo 'REQUIRE_ALL=1, and terraform is not installed' >&2; exit 1; \
 	else echo 'not checked: the format of infra/*.tf (terraform is not installed)'; fi
