@@ -94,6 +94,7 @@ class Documents(Protocol):
 
         Raises `Conflict` when a precondition did not hold. A commit whose answer was lost is settled inside,
         by an owner's token in the documents written: it either returns or raises `Conflict`, truthfully.
+        Only when the store stays silent is it not: then it raises `StoreUnavailable`.
         """
         ...
 

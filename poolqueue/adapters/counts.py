@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,6 @@ class Counts:
             round_trips=self.round_trips + other.round_trips,
             conflicts=self.conflicts + other.conflicts,
         )
-
-    def __bool__(self) -> bool:
-        return any(astuple(self))
 
 
 class Meter:
