@@ -16,7 +16,8 @@ MESSAGE_LIMIT_BYTES = 256 * 1024  # of a LogEntry in Cloud Logging
 # An end line is one of the service's own sentences, in full; the sink's filter in Terraform says the same.
 _END = re.compile(r"Job (?:completed successfully|failed|cancell?ed)\.?")
 _JOB_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
-_PROJECT_ID = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,62}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", re.ASCII)
+# Google allows 30 characters; local projects may have longer ids.
+_PROJECT_ID = re.compile(r"(?:[a-z0-9][a-z0-9.-]{0,62}:)?[a-z][a-z0-9-]{1,61}[a-z0-9]", re.ASCII)
 _LOCATION = re.compile(r"[a-z]{2,20}-[a-z]{2,20}[0-9]{1,2}", re.ASCII)
 _LOG_NAME = re.compile(r"projects/([^/]{1,100})/logs/")
 

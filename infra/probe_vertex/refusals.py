@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from infra.probe_vertex.subject import Subject, ending
@@ -51,7 +52,7 @@ def request_rate(subject: Subject) -> str:
     answers = []
     for _ in range(_BURST):
         answers.append(subject.create({"displayName": ""}))
-        if answers[-1].http_status == 429:  # noqa: PLR2004
+        if answers[-1].http_status == HTTPStatus.TOO_MANY_REQUESTS:
             break
     return f"after {len(answers)} creates: {answers[-1]}"
 

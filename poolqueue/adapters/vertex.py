@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Collection, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from poolqueue.adapters.vertex_errors import classify
+from poolqueue.adapters.vertex_errors import AnsweredWithError, NoAnswer, NoCredentials, NotSendable, classify
 from poolqueue.adapters.vertex_views import custom_job_view, resource_view, without_secrets
 from poolqueue.ports import (
     Created,
@@ -21,13 +22,12 @@ from poolqueue.ports import (
 )
 
 if TYPE_CHECKING:
-    from poolqueue.adapters import vertex_rest
+    from poolqueue.adapters.vertex_rest import Region
 
 _LOCATION = re.compile(r"projects/[^/]+/locations/([^/]+)(?:/|$)")
 _REMEDY = (
     "give this process an identity with roles/aiplatform.user (or: gcloud auth application-default login)"
 )
-_BAD_REQUEST, _NOT_FOUND = 400, 404
 _Answer = TypeVar("_Answer")
 
 
@@ -42,26 +42,25 @@ class VertexAI:
     def __init__(self, *, endpoint: str | None = None, timeout_seconds: float = 20.0) -> None:
         self._endpoint = endpoint
         self._timeout_seconds = timeout_seconds
-        self._regions: dict[str, vertex_rest.Region] = {}
+        self._regions: dict[str, Region] = {}
         self._lock = threading.Lock()
 
     def create(
         self, parent: str, custom_job: Mapping[str, Any], *, timeout_seconds: float
     ) -> Created | Refused | Unanswered:
-        rest = _rest()
         region = self._region(parent)
         try:
             answer = region.create_custom_job(parent, custom_job, timeout_seconds=timeout_seconds)
-        except rest.NotSendable as error:
+        except NotSendable as error:
             return Refused(kind=RefusalKind.TERMINAL, message=without_secrets(str(error), custom_job))
-        except rest.NoCredentials as error:
+        except NoCredentials as error:
             # The installation's fault, not the job's: it waits, and the reason says what to do.
             return Refused(kind=RefusalKind.NOT_READY, message=_no_credentials(error))
-        except rest.AnsweredWithError as error:
+        except AnsweredWithError as error:
             told = error.answer
             message = without_secrets(told.message, custom_job)
             return classify(told.http_status, message, told.details, told.status)
-        except rest.NoAnswer as error:
+        except NoAnswer as error:
             # Also when the connection was refused and nothing was sent: the client tells the two apart only
             # in wrapped texts, and a mistake would run a job twice. The price is a quiet period.
             return Unanswered(message=str(error))
@@ -74,14 +73,15 @@ class VertexAI:
         # Vertex AI answers 400 (FAILED_PRECONDITION) when the custom job has ended.
         taken = _asked(
             lambda: region.cancel_custom_job(name, timeout_seconds=self._timeout_seconds),
-            none_when={_NOT_FOUND, _BAD_REQUEST},
+            none_when={HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST},
         )
         return taken is not None
 
     def custom_job(self, name: str) -> CustomJob | None:
         region = self._region(name)
         body = _asked(
-            lambda: region.get_custom_job(name, timeout_seconds=self._timeout_seconds), none_when={_NOT_FOUND}
+            lambda: region.get_custom_job(name, timeout_seconds=self._timeout_seconds),
+            none_when={HTTPStatus.NOT_FOUND},
         )
         return None if body is None else custom_job_view(body)
 
@@ -99,41 +99,39 @@ class VertexAI:
         region = self._region(name)
         body = _asked(
             lambda: region.get_persistent_resource(name, timeout_seconds=self._timeout_seconds),
-            none_when={_NOT_FOUND},
+            none_when={HTTPStatus.NOT_FOUND},
         )
         return ResourceView(state=ResourceState.MISSING) if body is None else resource_view(body)
 
-    def _region(self, name: str) -> vertex_rest.Region:
+    def _region(self, name: str) -> Region:
         found = _LOCATION.match(name)
         if found is None:
             raise ValueError(f"{name!r} does not begin with projects/P/locations/L")
         location = found[1]
         with self._lock:
             if location not in self._regions:
-                self._regions[location] = _rest().Region(location, endpoint=self._endpoint)
+                self._regions[location] = self._new_region(location)
             return self._regions[location]
 
+    def _new_region(self, location: str) -> Region:
+        # The official client takes more than a second to import: a function that only records a request
+        # must not pay for it.
+        from poolqueue.adapters.vertex_rest import Region  # noqa: PLC0415
 
-def _rest() -> Any:
-    # The official client takes more than a second to import: a function that only records a request must
-    # not pay for it.
-    from poolqueue.adapters import vertex_rest  # noqa: PLC0415
-
-    return vertex_rest
+        return Region(location, endpoint=self._endpoint)
 
 
 def _asked(call: Callable[[], _Answer], *, none_when: Collection[int]) -> _Answer | None:
     """The answer, or None for an error answer with one of those HTTP statuses; else `VertexUnavailable`."""
-    rest = _rest()
     try:
         return call()
-    except rest.AnsweredWithError as error:
+    except AnsweredWithError as error:
         if error.answer.http_status in none_when:
             return None
         raise VertexUnavailable(str(error)) from error
-    except rest.NoCredentials as error:
+    except NoCredentials as error:
         raise VertexUnavailable(_no_credentials(error)) from error
-    except rest.NoAnswer as error:
+    except NoAnswer as error:
         raise VertexUnavailable(str(error)) from error
 
 

@@ -1,17 +1,19 @@
-"""What an error answer to a create call means; docs/decisions/vertex-errors.md gives the reasons."""
+"""How a call can fail, and what a create's error answer means; docs/decisions/vertex-errors.md says why."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from poolqueue.ports import RefusalKind, Refused, Unanswered
 
 MESSAGE_LIMIT = 2_000
 
-_REQUEST_TIMEOUT, _CONFLICT, _CLIENT_CLOSED = 408, 409, 499
+_CLIENT_CLOSED_REQUEST = 499
+_INTERRUPTIONS = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, _CLIENT_CLOSED_REQUEST}
 
 _RESOURCE = re.compile(r"persistent[ _]?resource", re.IGNORECASE)
 _NOT_READY = re.compile(
@@ -59,6 +61,24 @@ class ErrorAnswer:
         return f"{self.http_status} {self.status}: {self.message}".replace(" :", ":")[:MESSAGE_LIMIT]
 
 
+class NotSendable(Exception):
+    """The body is not a CustomJob that this client knows; nothing was sent."""
+
+
+class NoCredentials(Exception):
+    """There are no valid credentials; the call had no effect."""
+
+
+class NoAnswer(Exception):
+    """No answer, or none that can be read; the call may have had its effect."""
+
+
+class AnsweredWithError(Exception):
+    def __init__(self, answer: ErrorAnswer) -> None:
+        super().__init__(str(answer))
+        self.answer = answer
+
+
 def classify(
     http_status: int, message: str, details: Iterable[Mapping[str, Any]] = (), status: str = ""
 ) -> Refused | Unanswered:
@@ -72,7 +92,7 @@ def classify(
 
 def _without_trust(answer: ErrorAnswer) -> bool:
     """5xx, and the 4xx that tell of an interruption instead of a judgement: the create may have happened."""
-    return answer.http_status >= 500 or answer.http_status in {_REQUEST_TIMEOUT, _CONFLICT, _CLIENT_CLOSED}  # noqa: PLR2004
+    return answer.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.http_status in _INTERRUPTIONS
 
 
 def _is(http_status: int, text: re.Pattern[str] | None = None) -> Callable[[ErrorAnswer], bool]:
@@ -84,22 +104,28 @@ def _is(http_status: int, text: re.Pattern[str] | None = None) -> Callable[[Erro
 def _resource_not_ready(answer: ErrorAnswer) -> bool:
     text = _without_names(answer.message)
     tells = bool(_RESOURCE.search(text) and _NOT_READY.search(text))
-    return answer.http_status == 400 and tells and not _MISMATCH.search(text)  # noqa: PLR2004
+    return _is(HTTPStatus.BAD_REQUEST)(answer) and tells and not _MISMATCH.search(text)
 
 
 def _request_rate(answer: ErrorAnswer) -> bool:
-    return _is(429)(answer) and (
+    return _is(HTTPStatus.TOO_MANY_REQUESTS)(answer) and (
         "RATE_LIMIT_EXCEEDED" in answer.reasons or bool(_REQUEST_RATE.search(answer.message))
     )
 
 
 def _project_wide(answer: ErrorAnswer) -> bool:
-    return _is(403)(answer) and bool(answer.reasons & _PROJECT_WIDE or _CREATE_DENIED.search(answer.message))
+    return _is(HTTPStatus.FORBIDDEN)(answer) and bool(
+        answer.reasons & _PROJECT_WIDE or _CREATE_DENIED.search(answer.message)
+    )
 
 
 def _other_thing_missing(answer: ErrorAnswer) -> bool:
     text = _without_names(answer.message)
-    return _is(404)(answer) and bool(_OTHER_THING_MISSING.search(text)) and not _RESOURCE.search(text)
+    return (
+        _is(HTTPStatus.NOT_FOUND)(answer)
+        and bool(_OTHER_THING_MISSING.search(text))
+        and not _RESOURCE.search(text)
+    )
 
 
 def _without_names(text: str) -> str:
@@ -112,10 +138,10 @@ def _without_names(text: str) -> str:
 _TABLE: tuple[tuple[Callable[[ErrorAnswer], bool], RefusalKind | None], ...] = (
     (_without_trust, None),
     (_request_rate, RefusalKind.RATE),
-    (_is(429, _TRAINING_QUOTA), RefusalKind.QUOTA),
-    (_is(429), RefusalKind.CAPACITY),
+    (_is(HTTPStatus.TOO_MANY_REQUESTS, _TRAINING_QUOTA), RefusalKind.QUOTA),
+    (_is(HTTPStatus.TOO_MANY_REQUESTS), RefusalKind.CAPACITY),
     (_other_thing_missing, RefusalKind.TERMINAL),
-    (_is(404), RefusalKind.NOT_READY),
+    (_is(HTTPStatus.NOT_FOUND), RefusalKind.NOT_READY),
     (_project_wide, RefusalKind.NOT_READY),
     (_resource_not_ready, RefusalKind.NOT_READY),
 )

@@ -24,7 +24,14 @@ from google.cloud.aiplatform_v1 import (
 from google.cloud.aiplatform_v1.services.job_service.pagers import ListCustomJobsPager
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
-from poolqueue.adapters.vertex_errors import MESSAGE_LIMIT, ErrorAnswer
+from poolqueue.adapters.vertex_errors import (
+    MESSAGE_LIMIT,
+    AnsweredWithError,
+    ErrorAnswer,
+    NoAnswer,
+    NoCredentials,
+    NotSendable,
+)
 
 PAGE_SIZE = 100
 # 20,000 unfinished custom jobs, ten times Vertex AI's limit: a listing that goes on longer is not one.
@@ -37,24 +44,6 @@ UNFINISHED = " AND ".join(
     f'state!="JOB_STATE_{state}"'
     for state in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
 )
-
-
-class NotSendable(Exception):
-    """The body is not a CustomJob that this client knows; nothing was sent."""
-
-
-class NoCredentials(Exception):
-    """There are no valid credentials; the call had no effect."""
-
-
-class NoAnswer(Exception):
-    """No answer, or none that can be read; the call may have had its effect."""
-
-
-class AnsweredWithError(Exception):
-    def __init__(self, answer: ErrorAnswer) -> None:
-        super().__init__(str(answer))
-        self.answer = answer
 
 
 class Region:

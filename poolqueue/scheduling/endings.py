@@ -70,11 +70,6 @@ def ending_of(state: str, error_code: int | None, error: str | None, *, ran: boo
             return None
 
 
-def failed_for_capacity(state: str, error_code: int | None, error: str | None, *, ran: bool) -> bool:
-    """Whether a custom job was accepted and failed later because its replicas did not fit."""
-    return ending_of(state, error_code, error, ran=ran) is Ending.CAPACITY
-
-
 def _failure(error_code: int | None, error: str, *, ran: bool) -> Ending:
     if _timed_out(error_code, error):
         return Ending.EXPIRED

@@ -1,5 +1,6 @@
 """The Vertex AI adapter against the stand-in: every call, and every way in which an answer can be missing."""
 
+import queue
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from google.protobuf import json_format
 
 from infra.local.vertex import StandIn
 from poolqueue.adapters.vertex import VertexAI
+from poolqueue.log_lines import ended_line
 from poolqueue.ports import (
     Created,
     CustomJobState,
@@ -264,6 +266,19 @@ def test_a_custom_job_past_its_timeout_has_expired(vertex, parent, stand_in, sta
     name = created(vertex, parent, made).name
     ended = until(lambda: (seen := vertex.custom_job(name)).is_terminal and seen)
     assert ending_of(ended.state, ended.error_code, ended.error, ran=True) is Ending.EXPIRED
+
+
+def test_the_log_line_of_an_end_names_its_custom_job(tmp_path, parent, demo_project):
+    lines = queue.Queue()
+    pools = {"project": demo_project, "location": "us-central1", "id": "gpu-a", "pools": POOLS}
+    with StandIn(
+        tmp_path, [pools], behaviour=NEVER_ENDS, publish=lambda body, attributes: lines.put(body)
+    ) as stand_in:
+        vertex = VertexAI(endpoint=stand_in.endpoint)
+        made = created(vertex, parent)
+        vertex.cancel(made.name)
+        line = ended_line(lines.get(timeout=10))
+    assert (line.project, line.job_number, line.text) == (demo_project, made.number, "Job cancelled.")
 
 
 def test_a_resource_that_reboots_is_not_ready(vertex, parent, stand_in):

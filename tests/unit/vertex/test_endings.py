@@ -3,7 +3,7 @@
 import pytest
 
 from poolqueue.ports import TERMINAL, CustomJobState
-from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of, failed_for_capacity
+from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of
 from poolqueue.scheduling.jobs import Outcome
 
 OUT_OF_MEMORY = "The replica workerpool0-0 ran out of memory."
@@ -41,7 +41,6 @@ QUOTA = f"The following quota metrics exceed quota limits: {QUOTA_METRIC}"
 )
 def test_an_end_is_read_from_state_error_and_whether_it_ran(state, code, error, ran, ending):
     assert ending_of(state, code, error, ran=ran) is ending
-    assert failed_for_capacity(state, code, error, ran=ran) == (ending is Ending.CAPACITY)
 
 
 @pytest.mark.parametrize("state", [state for state in CustomJobState if state not in TERMINAL])
