@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.durations import BadDuration, canonical_duration
 from poolqueue.requests.fields import ENUMS, MESSAGES, OUTPUT_ONLY
 from poolqueue.scheduling.problems import shortened
+
+LONGEST_GUESS = 80
 
 _INTEGER_BITS = {"int32": 31, "int64": 63}
 _SETTINGS = ("job_id", "priority")
@@ -60,26 +62,37 @@ def _put(fields: dict[str, Any], name: str, value: Any) -> None:
 
 
 def _refuse_unknown(message: str, key: str, path: str, problems: Problems) -> None:
-    place = f"{path}.{shortened(key)}"
+    problem, remedy = _unknown(message, key, problems)
+    problems.add(f"{path}.{shortened(key)}", key, problem, remedy)
+
+
+def _unknown(message: str, key: str, problems: Problems) -> tuple[str, str]:
+    """What is wrong with a key that is no field of `message`, and what to do."""
     if message == "CustomJob" and key in _OUTPUT_SPELLINGS:
-        problems.add(place, key, "is set by Vertex AI and cannot be given", "leave it out")
-    elif message == "CustomJob" and known_spelling("CustomJobSpec", key):
-        problems.add(place, key, "is a field of CustomJobSpec", "put it in jobSpec")
-    else:
-        problems.add(
-            place, key, f"is not a field of {message}", did_you_mean(key, _SPELLINGS[message], problems)
-        )
+        return "is set by Vertex AI and cannot be given", "leave it out"
+    if message == "CustomJob" and key in _SETTINGS:
+        remedy = "put it in an envelope beside custom_job, or in the message's attributes"
+        return "is a setting of the queue", remedy
+    if message == "CustomJob" and known_spelling("CustomJobSpec", key):
+        return "is a field of CustomJobSpec", "put it in jobSpec"
+    return f"is not a field of {message}", did_you_mean(key, MESSAGES[message], problems)
 
 
-def did_you_mean(key: str, known: Mapping[str, Any] | Sequence[str], problems: Problems) -> str:
-    """A remedy that names the known spelling nearest to `key`, or all of them."""
+def did_you_mean(key: str, known: Iterable[str], problems: Problems) -> str:
+    """A remedy that names what of `known` is nearest to `key`, or all of it."""
     import difflib  # noqa: PLC0415 - only needed by refusals
 
-    near = [] if problems.is_full or len(key) > 80 else difflib.get_close_matches(key, list(known), n=1)  # noqa: PLR2004
-    if near:
-        return f"did you mean {near[0]}?"
-    names = sorted(set(known.values()) if isinstance(known, Mapping) else known)
-    return f"leave it out; known are {', '.join(names)}"
+    if problems.is_full or len(key) > LONGEST_GUESS:
+        return "leave it out"
+    plain = {_plain(name): name for name in known}
+    near = difflib.get_close_matches(_plain(key), plain, n=1)
+    return (
+        f"did you mean {plain[near[0]]}?" if near else f"leave it out; known are {', '.join(sorted(known))}"
+    )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "")
 
 
 def _value(kind: str, given: Any, path: str, problems: Problems) -> Any:
@@ -168,7 +181,7 @@ def _enum(numbers: Mapping[str, int], given: Any, path: str, problems: Problems)
             if number == given:
                 return name
     key = given if isinstance(given, str) else ""
-    problems.add(path, given, "is not a known value", did_you_mean(key, list(numbers), problems))
+    problems.add(path, given, "is not a known value", did_you_mean(key, numbers, problems))
     return None
 
 

@@ -119,7 +119,7 @@ def _priority(given: Mapping[str, tuple[str, Any]], problems: Problems) -> int:
 
 def _display_name(given: Mapping[str, tuple[str, Any]], problems: Problems) -> str | None:
     path, name = given.get("display_name", ("", None))
-    if name is None or (isinstance(name, str) and name):
+    if name is None or (isinstance(name, str) and name and name.isprintable()):
         return name
-    problems.add(path, name, "is not a display name", "give a string that is not empty, or leave it out")
+    problems.add(path, name, "is not a display name", "give printable characters, or leave it out")
     return None
