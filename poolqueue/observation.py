@@ -8,7 +8,7 @@ from datetime import datetime
 
 from poolqueue.ports import CustomJob, Observer, ResourcePool, ResourceState, ResourceView
 from poolqueue.records import ResourceName
-from poolqueue.scheduling.events import Observed
+from poolqueue.scheduling.events import Observed, Occupant
 from poolqueue.scheduling.pools import Pool, PoolKey, Resource
 
 INSTALLATION_LABEL = "pool_queue_installation"
@@ -34,18 +34,14 @@ def observed(
     installation: str,
     now: datetime,
 ) -> Observed:
-    """`ours` are the tokens that were reserved before the listing was asked for: their custom jobs are
-    counted as reservations, or were released since. Every other listed custom job occupies replicas, whatever
-    its labels.
-    """
+    """`ours` are the tokens that were reserved before the listing was asked for."""
     pools = tuple(_merged(view.pools))
-    others = [job for job in jobs if not is_ours(job, installation) or job.labels[TOKEN_LABEL] not in ours]
     return Observed(
         state=view.state.value,
         created=view.created,
         pools=pools,
-        others=_replicas(others, pools),
-        listed=_replicas(jobs, pools),
+        listed=tuple(_occupant(job, pools, installation) for job in jobs),
+        reserved_before=frozenset(ours),
         at=now,
     )
 
@@ -74,11 +70,9 @@ def reserved_tokens(resource: Resource) -> frozenset[str]:
     return frozenset(resource.reservations)
 
 
-def _replicas(jobs: Iterable[CustomJob], pools: Sequence[Pool]) -> Counter[PoolKey]:
-    result: Counter[PoolKey] = Counter()
-    for job in jobs:
-        result.update(demanded_pools(job, pools))
-    return result
+def _occupant(job: CustomJob, pools: Sequence[Pool], installation: str) -> Occupant:
+    token = job.labels[TOKEN_LABEL] if is_ours(job, installation) else None
+    return Occupant(replicas=demanded_pools(job, pools), token=token)
 
 
 def _merged(pools: Iterable[ResourcePool]) -> Iterable[Pool]:

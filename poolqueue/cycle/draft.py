@@ -23,6 +23,8 @@ from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reser
 from poolqueue.scheduling.jobs import Job, Outcome, State, move
 from poolqueue.scheduling.pools import Reservation, Resource
 
+TOKENS_KEPT = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
@@ -96,6 +98,7 @@ class Draft:
             at=self._now,
             attempt=job.attempt + 1,
             token=token,
+            tokens=(*job.tokens, token)[-TOKENS_KEPT:],
             inbox=False,
             not_before=None,
         )

@@ -53,13 +53,14 @@ def settle(
     *,
     deadline: datetime,
     events: Sequence[Event] = (),
+    arrivals: bool = False,
 ) -> None:
-    """Make these changes, and in the same commit admit what now fits.
+    """Make these changes, and in the same commit admit what now fits; look at new jobs too with `arrivals`.
 
     With many rivals for the resource's document the changes go first, alone, and a cycle is asked for after.
     """
     cycle = _Cycle(system, name, deadline)
-    cycle.make(Asked(changes=changes, events=events, arrivals=False))
+    cycle.make(Asked(changes=changes, events=events, arrivals=arrivals))
     cycle.finish()
 
 

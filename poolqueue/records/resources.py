@@ -122,12 +122,12 @@ def _write_reservation(reservation: Reservation, keys: _Numbers) -> dict[str, An
         "reserved_at": reservation.reserved_at,
         "submit_by": reservation.submit_by,
     }
+    if reservation.confirmed:
+        fields["confirmed"] = True
     if reservation.running:
         fields["running"] = True
     if reservation.cancelled_at is not None:
         fields["cancelled_at"] = reservation.cancelled_at
-    if reservation.absences:
-        fields["absences"] = reservation.absences
     return fields
 
 

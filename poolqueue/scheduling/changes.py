@@ -149,17 +149,20 @@ class SubmissionFailed:
 
 @dataclass(frozen=True, kw_only=True)
 class Adopted:
-    """A custom job with this token was found at Vertex AI though its create call was never answered."""
+    """A custom job with this token was found at Vertex AI; its create call may never have been answered."""
 
     key: str
     token: str
     custom_job: str
 
     def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        del resource
-        if job is None or not _is_current(job, self.token) or job.custom_job is not None:
+        reservation = resource.reservations.get(self.token)
+        if reservation is None:
             return NOTHING
-        return Effect(job=submitted(job, custom_job=self.custom_job, now=now))
+        noted = (Noted(reservation=replace(reservation, confirmed=True)),)
+        if job is None or not _is_current(job, self.token) or job.custom_job is not None:
+            return Effect(events=noted)
+        return Effect(job=submitted(job, custom_job=self.custom_job, now=now), events=noted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +178,7 @@ class SeenRunning:
         reservation = resource.reservations.get(self.token)
         if reservation is None:
             return NOTHING
-        noted = (Noted(reservation=replace(reservation, running=True)),)
+        noted = (Noted(reservation=replace(reservation, confirmed=True, running=True)),)
         if job is None or not _is_current(job, self.token):
             return Effect(events=noted)
         if job.state not in {State.RESERVED, State.SUBMITTED}:
@@ -233,24 +236,10 @@ class CancelRepeated:
         return Effect(events=(Noted(reservation=replace(reservation, cancelled_at=now)),))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Absent:
-    """A listing after `submit_by` and the quiet period did not show this token; the second one settles it."""
-
-    key: str
-    token: str
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        reservation = resource.reservations.get(self.token)
-        if reservation is None:
-            return NOTHING
-        if reservation.absences == 0:
-            return Effect(events=(Noted(reservation=replace(reservation, absences=1)),))
-        message = "no custom job with this submission token was found in two listings"
-        failed = SubmissionFailed(
-            key=self.key, token=self.token, reason=Reason.NEVER_CREATED, message=message
-        )
-        return failed.on(job, resource, now)
+def never_created(key: str, token: str) -> SubmissionFailed:
+    """Settled: listings after `submit_by`, the call's timeout and the quiet period lack this token."""
+    message = "no custom job with this submission token was found in two listings"
+    return SubmissionFailed(key=key, token=token, reason=Reason.NEVER_CREATED, message=message)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,16 +273,19 @@ class CancelAsked:
     note: str
 
     def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        del resource
         if job is None or job.state is State.ENDED or job.cancel_reason is Reason.ASKED:
             return NOTHING
+        reservation = resource.reservations.get(job.token or "")
+        events: tuple[Event, ...] = ()
+        if reservation is not None:
+            events = (Noted(reservation=replace(reservation, cancelled_at=now)),)
         if job.state in {State.QUEUED, State.HELD}:
             ended = move(
                 job, State.ENDED, at=now, outcome=Outcome.CANCELLED, reason=Reason.ASKED, note=self.note
             )
             return Effect(job=ended)
         if job.state is State.CANCELLING:
-            return Effect(job=replace(job, cancel_reason=Reason.ASKED))
+            return Effect(job=replace(job, cancel_reason=Reason.ASKED), events=events)
         cancelling = move(
             job,
             State.CANCELLING,
@@ -302,7 +294,7 @@ class CancelAsked:
             note=self.note,
             cancel_reason=Reason.ASKED,
         )
-        return Effect(job=cancelling)
+        return Effect(job=cancelling, events=events)
 
 
 def submitted(job: Job, *, custom_job: str, now: datetime) -> Job:

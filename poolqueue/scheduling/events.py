@@ -16,6 +16,7 @@ from poolqueue.scheduling.pools import (
     Resource,
     Surplus,
     Unannounced,
+    total,
 )
 
 SETTLE = timedelta(seconds=30)
@@ -36,16 +37,24 @@ class Released:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Occupant:
+    """A listed custom job: the replicas that it holds per pool, and its submission token if it is ours."""
+
+    replicas: Mapping[PoolKey, int]
+    token: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What Vertex AI showed: `others` are replicas of listed custom jobs that are not our reservations',
-    `listed` those of all listed custom jobs; both per pool.
+    """What Vertex AI showed. `listed` are all custom jobs on the resource that are not terminal;
+    `reserved_before` the tokens that were reserved when the listing was asked for.
     """
 
     state: str
     created: datetime | None
     pools: tuple[Pool, ...]
-    others: Mapping[PoolKey, int]
-    listed: Mapping[PoolKey, int]
+    listed: tuple[Occupant, ...]
+    reserved_before: frozenset[str]
     at: datetime
 
 
@@ -166,9 +175,14 @@ def _release(resource: Resource, event: Released) -> Resource:
 
 
 def _observe(resource: Resource, event: Observed) -> Resource:
-    """Surplus counts only when two sweeps in a row saw it with no start or end between."""
-    used = {pool.key: pool.used for pool in event.pools}
-    seen = {key: n - event.listed.get(key, 0) for key, n in used.items() if n > event.listed.get(key, 0)}
+    """Whatever is listed and not reserved, now or when the listing was asked for, is foreign use: what was
+    released in between has ended. Surplus counts only when two sweeps in a row saw it with no start or end
+    between.
+    """
+    ours = event.reserved_before | resource.reservations.keys()
+    foreign = total(job.replicas for job in event.listed if job.token not in ours)
+    listed = total(job.replicas for job in event.listed)
+    seen = {p.key: p.used - listed[p.key] for p in event.pools if p.used > listed[p.key]}
     before = resource.surplus_seen
     confirmed = {}
     if before is not None and before.epoch == resource.epoch:
@@ -178,7 +192,7 @@ def _observe(resource: Resource, event: Observed) -> Resource:
         state=event.state,
         created=event.created,
         pools=event.pools,
-        foreign=dict(event.others),
+        foreign=dict(foreign),
         surplus=confirmed,
         surplus_seen=Surplus(epoch=resource.epoch, replicas=seen),
         observed_at=event.at,

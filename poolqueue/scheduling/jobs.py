@@ -106,8 +106,9 @@ class Demand:
 class Job:
     """Our record of a job request and its life. `custom_job_body` is the request's REST body as JSON text.
 
-    `token` and `custom_job` are those of the current attempt; `cancel_reason` says why it is being cancelled:
-    a job that its owner or an operator cancels (`ASKED`) ends, one cancelled for our own reasons is requeued.
+    `token` and `custom_job` are those of the current attempt, `tokens` those of the latest ones.
+    `cancel_reason` says why it is being cancelled: a job that its owner or an operator cancels (`ASKED`)
+    ends, one cancelled for our own reasons is requeued.
     `variant` tells the record of a refused request apart from the job that already has its id.
     """
 
@@ -129,6 +130,7 @@ class Job:
     attempt: int = 0
     sequence: int = 0
     token: str | None = None
+    tokens: tuple[str, ...] = ()
     custom_job: str | None = None
     cancel_reason: Reason | None = None
     not_before: datetime | None = None

@@ -33,8 +33,8 @@ class Pool:
 class Reservation:
     """Replicas set aside for one attempt, from admission to release.
 
-    `running` and `cancelling` are what the sweep last saw or did; `absences` counts the listings after
-    `submit_by` that did not show a custom job with this token.
+    `confirmed` and `running` are what the sweep has seen of its custom job; `cancelled_at` is when Vertex AI
+    was last asked to cancel it.
     """
 
     token: str
@@ -44,9 +44,9 @@ class Reservation:
     replicas: Mapping[PoolKey, int]
     reserved_at: datetime
     submit_by: datetime
+    confirmed: bool = False
     running: bool = False
     cancelled_at: datetime | None = None
-    absences: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,254 @@
+"""The sweep of a project and region: compares our records with Vertex AI, repairs ours, fires timers.
+
+One listing serves all its resources. A resource on which nothing is wrong costs one look and one write.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from poolqueue.announcing import Announcer
+from poolqueue.announcing import Change as AnnouncedChange
+from poolqueue.cycle import settle
+from poolqueue.ending import ended_change
+from poolqueue.observation import JOB_LABEL, TEAM_LABEL, TOKEN_LABEL, is_ours, observed, on_resource
+from poolqueue.ports import CustomJob, CustomJobState, Query, VertexUnavailable
+from poolqueue.records import ResourceName, job_path, read_job, read_resource, region_key
+from poolqueue.scheduling.changes import (
+    Adopted,
+    CancelRepeated,
+    Change,
+    CustomJobVanished,
+    PendingTooLong,
+    SeenRunning,
+    never_created,
+)
+from poolqueue.scheduling.events import Announced, Event
+from poolqueue.scheduling.jobs import Job, job_key
+from poolqueue.scheduling.pools import Reservation, Resource
+from poolqueue.system import System
+
+RESOURCES_LIMIT = 500
+LOOKUPS_LIMIT = 100
+LATE_COPIES_LIMIT = 20
+CHANGES_AT_ONCE = 50
+CANCEL_AGAIN = timedelta(seconds=60)
+
+log = logging.getLogger(__name__)
+
+
+def sweep_region(system: System, project: str, location: str, *, deadline: datetime) -> None:
+    """Sweep every known resource of the region. What Vertex AI does not answer is left to the next sweep."""
+    query = Query(
+        collection="resources", where={"region": region_key(project, location)}, limit=RESOURCES_LIMIT
+    )
+    known = [read_resource(document.fields) for document in system.documents.find(query) if document.fields]
+    if not known:
+        return
+    try:
+        listed = system.observer.unfinished(f"projects/{project}/locations/{location}")
+    except VertexUnavailable as error:
+        log.warning("region_not_observed", extra={"region": f"{project}/{location}", "error": str(error)})
+        return
+    for resource in known:
+        if system.clock() >= deadline:
+            log.warning("sweep_cut_short", extra={"region": f"{project}/{location}"})
+            return
+        name = ResourceName.from_full(resource.name)
+        _Sweep(system, name, resource, on_resource(listed, name), deadline).run()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Compared:
+    """Reservations beside the listing: seen, not seen, and custom jobs of ours without a reservation."""
+
+    seen: Sequence[tuple[Reservation, CustomJob]]
+    missing: Sequence[Reservation]
+    stray: Sequence[CustomJob]
+
+
+class _Sweep:
+    """The sweep of one resource; `resource` was read before `listed` was asked for."""
+
+    def __init__(
+        self,
+        system: System,
+        name: ResourceName,
+        resource: Resource,
+        listed: Sequence[CustomJob],
+        deadline: datetime,
+    ) -> None:
+        self._system = system
+        self._name = name
+        self._resource = resource
+        self._listed = listed
+        self._deadline = deadline
+        self._now = system.clock()
+        self._to_cancel: list[str] = []  # once the reason is recorded: a cancel without one would end the job
+        self._max_pending = system.settings.of_resource(name.id).max_pending
+
+    def run(self) -> None:
+        try:
+            view = self._system.observer.resource(self._name.full)
+        except VertexUnavailable as error:
+            log.warning("resource_not_observed", extra={"resource": self._name.full, "error": str(error)})
+            return
+        seen = observed(
+            view,
+            self._listed,
+            ours=self._resource.reservations,
+            installation=self._system.settings.installation,
+            now=self._now,
+        )
+        compared = self._compare()
+        changes = [*self._progress(compared.seen), *self._look_up(compared.missing)]
+        self._cancel_late_copies(compared.stray)
+        self._settle(changes, [seen, *self._announce_again()])
+        for custom_job in self._to_cancel:
+            self._cancel(custom_job)
+
+    def _settle(self, changes: Sequence[Change], events: Sequence[Event]) -> None:
+        """What was observed goes with the first commit; the last one admits."""
+        first, *rest = _chunks(changes)
+        settle(self._system, self._name, first, events=events, arrivals=True, deadline=self._deadline)
+        for chunk in rest:
+            settle(self._system, self._name, chunk, deadline=self._deadline)
+
+    def _compare(self) -> _Compared:
+        installation = self._system.settings.installation
+        ours = {j.labels[TOKEN_LABEL]: j for j in self._listed if is_ours(j, installation)}
+        reservations = self._resource.reservations
+        return _Compared(
+            seen=[(r, ours[token]) for token, r in reservations.items() if token in ours],
+            missing=[r for token, r in reservations.items() if token not in ours],
+            stray=[job for token, job in ours.items() if token not in reservations],
+        )
+
+    # --- listed, and reserved
+
+    def _progress(self, seen: Iterable[tuple[Reservation, CustomJob]]) -> Iterable[Change]:
+        for reservation, custom_job in seen:
+            key = job_key(reservation.team, reservation.job_id)
+            token = reservation.token
+            if custom_job.state is CustomJobState.RUNNING and not reservation.running:
+                name, started = custom_job.name, custom_job.started
+                yield SeenRunning(key=key, token=token, custom_job=name, started=started)
+            elif not reservation.confirmed:
+                yield Adopted(key=key, token=token, custom_job=custom_job.name)
+            yield from self._timers(key, reservation, custom_job)
+
+    def _timers(self, key: str, reservation: Reservation, custom_job: CustomJob) -> Iterable[Change]:
+        waited = self._now - reservation.reserved_at
+        pending = not reservation.running and custom_job.state is not CustomJobState.RUNNING
+        if reservation.cancelled_at is not None:
+            if self._now - reservation.cancelled_at > CANCEL_AGAIN:
+                self._to_cancel.append(custom_job.name)
+                yield CancelRepeated(key=key, token=reservation.token)
+        elif (pending and waited > self._max_pending) or custom_job.state is CustomJobState.PAUSED:
+            self._to_cancel.append(custom_job.name)
+            yield PendingTooLong(key=key, token=reservation.token, waited=waited)
+
+    # --- reserved, and not listed
+
+    def _look_up(self, missing: Sequence[Reservation]) -> Iterable[Change]:
+        """The oldest first, and no more than a sweep has time for."""
+        chosen = sorted(missing, key=lambda r: r.reserved_at)[:LOOKUPS_LIMIT]
+        jobs = self._jobs(job_key(r.team, r.job_id) for r in chosen)
+        for reservation in chosen:
+            key = job_key(reservation.team, reservation.job_id)
+            try:
+                change = self._found(key, reservation, jobs.get(key))
+            except VertexUnavailable as error:
+                log.warning("custom_job_not_observed", extra={"job": key, "error": str(error)})
+                continue
+            if change is not None:
+                yield change
+
+    def _found(self, key: str, reservation: Reservation, job: Job | None) -> Change | None:
+        if job is not None and job.token == reservation.token and job.custom_job is not None:
+            custom_job = self._system.observer.custom_job(job.custom_job)
+            if custom_job is None:
+                return CustomJobVanished(key=key, token=reservation.token)
+            ended = custom_job.is_terminal
+            return ended_change(self._system, self._name, custom_job) if ended else None
+        return self._unresolved(key, reservation)
+
+    def _unresolved(self, key: str, reservation: Reservation) -> Change | None:
+        timing = self._system.settings.timing
+        answered_by = reservation.submit_by + timing.call_timeout
+        if self._now <= answered_by:
+            return None
+        found = self._system.observer.by_token(self._name.parent, reservation.token)
+        if not found:
+            settled = self._now > answered_by + timing.quiet_period
+            return never_created(key, reservation.token) if settled else None
+        ended = [custom_job for custom_job in found if custom_job.is_terminal]
+        if len(ended) == len(found):
+            return ended_change(self._system, self._name, ended[0])
+        alive = next(custom_job for custom_job in found if not custom_job.is_terminal)
+        return Adopted(key=key, token=reservation.token, custom_job=alive.name)
+
+    # --- listed, ours, and not reserved
+
+    def _cancel_late_copies(self, stray: Sequence[CustomJob]) -> None:
+        """Improbable, not impossible: a create call that took effect after it was given up."""
+        chosen = stray[:LATE_COPIES_LIMIT]
+        jobs = self._jobs(_key_of(custom_job) for custom_job in chosen)
+        for custom_job in chosen:
+            token = custom_job.labels[TOKEN_LABEL]
+            job = jobs.get(_key_of(custom_job))
+            if job is None or token not in job.tokens or not self._is_still_late(custom_job, job):
+                continue
+            log.error("late_copy", extra={"job": job.key, "custom_job": custom_job.name})
+            self._cancel(custom_job.name)
+
+    def _is_still_late(self, custom_job: CustomJob, job: Job) -> bool:
+        """Not an attempt that began after our reading, and not one whose end the listing has yet to show."""
+        if job.token == custom_job.labels[TOKEN_LABEL] and job.ended is None:
+            return False
+        try:
+            current = self._system.observer.custom_job(custom_job.name)
+        except VertexUnavailable:
+            return False
+        return current is not None and not current.is_terminal
+
+    # --- announcements
+
+    def _announce_again(self) -> list[Event]:
+        """Changes that somebody committed and may not have lived to announce."""
+        grace = self._system.settings.timing.announce_grace
+        old = [
+            (key, entry) for key, entry in self._resource.unannounced.items() if self._now - entry.at > grace
+        ][:LOOKUPS_LIMIT]
+        jobs = self._jobs(key for key, _ in old)
+        changes = [
+            AnnouncedChange(job=jobs[key], first=entry.first, last=entry.last)
+            for key, entry in old
+            if key in jobs
+        ]
+        if not Announcer(self._system).announce(changes):
+            return []
+        return [Announced(key=key, last=entry.last) for key, entry in old]
+
+    def _jobs(self, keys: Iterable[str]) -> dict[str, Job]:
+        documents = self._system.documents.read([job_path(key) for key in dict.fromkeys(keys)])
+        jobs = [read_job(document.fields) for document in documents if document.fields is not None]
+        return {job.key: job for job in jobs}
+
+    def _cancel(self, custom_job: str) -> None:
+        try:
+            self._system.submitter.cancel(custom_job)
+        except VertexUnavailable as error:
+            log.warning("cancel_unanswered", extra={"custom_job": custom_job, "error": str(error)})
+
+
+def _key_of(custom_job: CustomJob) -> str:
+    return job_key(custom_job.labels[TEAM_LABEL], custom_job.labels[JOB_LABEL])
+
+
+def _chunks(changes: Sequence[Change]) -> list[Sequence[Change]]:
+    starts = range(0, max(1, len(changes)), CHANGES_AT_ONCE)
+    return [changes[start : start + CHANGES_AT_ONCE] for start in starts]
