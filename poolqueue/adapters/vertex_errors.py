@@ -58,7 +58,8 @@ class ErrorAnswer:
         return frozenset(str(d["reason"]) for d in self.details if "reason" in d)
 
     def __str__(self) -> str:
-        return f"{self.http_status} {self.status}: {self.message}".replace(" :", ":")[:MESSAGE_LIMIT]
+        code = f"{self.http_status} {self.status}".rstrip()
+        return f"{code}: {self.message}"[:MESSAGE_LIMIT]
 
 
 class NotSendable(Exception):
