@@ -1,8 +1,8 @@
 """What a replica finds when it starts: its command line and its environment variables.
 
-Hosts are `127.0.0.1:PORT` with ports that were free, so that replicas find each other. `TF_CONFIG` is
-only set for jobs of several replicas. `gs://` stays in the AIP_ variables; STAND_IN_BUCKETS names the directory
-that stands for it (`gs://bucket/path` is `$STAND_IN_BUCKETS/bucket/path`) if the stand-in was given one.
+Hosts are `127.0.0.1:PORT` with ports that were free, so that replicas find each other. `TF_CONFIG` is set
+only for jobs of several replicas. `gs://` stays in the AIP_ variables; STAND_IN_BUCKETS names the directory
+that stands for it (`gs://bucket/path` is `$STAND_IN_BUCKETS/bucket/path`), if the stand-in was given one.
 """
 
 from __future__ import annotations

@@ -1,0 +1,47 @@
+"""The high-level SDK, unchanged, against the stand-in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform
+
+from tests.end_to_end.stand_in_support import (
+    LOCATION,
+    events,
+    output,
+    start,
+    wait_for_state,
+    worker_pool_spec,
+)
+
+
+def test_a_custom_job_is_submitted_and_seen(tmp_path: Path, demo_project: str) -> None:
+    with start(tmp_path, demo_project) as stand_in:
+        aiplatform.init(
+            project=demo_project,
+            location=LOCATION,
+            staging_bucket="gs://demo-bucket",
+            api_endpoint=stand_in.endpoint,
+            api_transport="rest",
+            credentials=AnonymousCredentials(),
+        )
+        try:
+            command = ["python3", "-c", "import os; print(os.environ['AIP_MODEL_DIR'])"]
+            job = aiplatform.CustomJob(
+                display_name="high-level",
+                worker_pool_specs=[worker_pool_spec(command)],
+                base_output_dir="gs://demo-bucket/run",
+                labels={"a": "b"},
+            )
+            job.submit(persistent_resource_id="shared", timeout=3600)
+            wait_for_state(stand_in, job.resource_name, "SUCCEEDED")
+
+            assert job.state is aiplatform.gapic.JobState.JOB_STATE_SUCCEEDED
+            assert output(stand_in, job.resource_name) == "gs://demo-bucket/run/model/\n"
+            assert [each.name for each in aiplatform.CustomJob.list()] == [job.name]
+            assert aiplatform.CustomJob.get(job.resource_name).labels == {"a": "b"}
+            assert len(events(stand_in, "custom_job_created")) == 1
+        finally:
+            aiplatform.initializer.global_pool.shutdown()
