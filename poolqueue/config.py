@@ -149,7 +149,8 @@ class Environment(_Model):
     database: str = "(default)"
     settings_file: str | None = None
     vertex_endpoint: str | None = None
-    on_emulators: bool = False
+    firestore_emulator_host: str | None = None
+    pubsub_emulator_host: str | None = None
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -159,7 +160,8 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         database=source.get("POOL_QUEUE_DATABASE", "(default)"),
         settings_file=source.get("POOL_QUEUE_SETTINGS"),
         vertex_endpoint=source.get("POOL_QUEUE_VERTEX_ENDPOINT"),
-        on_emulators="FIRESTORE_EMULATOR_HOST" in source or "PUBSUB_EMULATOR_HOST" in source,
+        firestore_emulator_host=source.get("FIRESTORE_EMULATOR_HOST"),
+        pubsub_emulator_host=source.get("PUBSUB_EMULATOR_HOST"),
     )
     _refuse_mixture(environment)
     return environment
@@ -167,7 +169,13 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
 
 def _refuse_mixture(environment: Environment) -> None:
     """A local endpoint with a real project, or the reverse, is a mistake that must not run."""
-    is_local = environment.vertex_endpoint is not None or environment.on_emulators
+    is_local = any(
+        (
+            environment.vertex_endpoint,
+            environment.firestore_emulator_host,
+            environment.pubsub_emulator_host,
+        )
+    )
     if is_local and environment.project is not None and not environment.project.startswith("demo-"):
         raise SettingsError(
             f"GOOGLE_CLOUD_PROJECT is {environment.project!r}, but an emulator or the stand-in is set: "

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from poolqueue.observation import JOB_LABEL, TEAM_LABEL, TOKEN_LABEL
-from poolqueue.ports import CustomJob, CustomJobState, ResourceState, VertexUnavailable
+from poolqueue.ports import (
+    JOB_LABEL,
+    TEAM_LABEL,
+    TOKEN_LABEL,
+    CustomJob,
+    CustomJobState,
+    ResourceState,
+    VertexUnavailable,
+)
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.jobs import job_key

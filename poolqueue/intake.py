@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, assert_never
 
 from poolqueue.announcing import Announcer, Change
 from poolqueue.config import Team
 from poolqueue.cycle.retrying import until_settled
-from poolqueue.messages import BadRequest, JobRequest, Problem
+from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
 from poolqueue.ports import Conflict, Create, Document, Replace
 from poolqueue.records import (
     ResourceName,
@@ -50,6 +50,41 @@ class Origin:
     topic: str
     message_id: str
     publish_time: datetime
+
+
+def take_in(
+    system: System,
+    data: bytes,
+    attributes: Mapping[str, str],
+    origin: Origin,
+    *,
+    default_job_id: str,
+) -> ResourceName | None:
+    """Record whatever a message holds; the resource whose bell is to be rung, if anything is new."""
+    request = parse_request(
+        data,
+        attributes,
+        default_job_id=default_job_id,
+        project=origin.team.project or system.settings.project,
+        location=origin.team.location or system.settings.location,
+    )
+    match request:
+        case JobRequest():
+            return record_request(system, request, origin)
+        case BadRequest(job_id=None, problems=problems):
+            bury(
+                system,
+                topic=origin.topic,
+                message_id=origin.message_id,
+                data=data,
+                attributes=dict(attributes),
+                problems=problems,
+            )
+        case BadRequest():
+            record_bad_request(system, request, origin)
+        case unreachable:
+            assert_never(unreachable)
+    return None
 
 
 def record_request(system: System, request: JobRequest, origin: Origin) -> ResourceName | None:

@@ -6,15 +6,20 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from poolqueue.ports import CustomJob, Observer, ResourcePool, ResourceState, ResourceView
+from poolqueue.ports import (
+    INSTALLATION_LABEL,
+    JOB_LABEL,
+    TEAM_LABEL,
+    TOKEN_LABEL,
+    CustomJob,
+    Observer,
+    ResourcePool,
+    ResourceState,
+    ResourceView,
+)
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.events import Observed, Occupant
 from poolqueue.scheduling.pools import Pool, PoolKey, Resource
-
-INSTALLATION_LABEL = "pool_queue_installation"
-TOKEN_LABEL = "pool_queue_token"  # noqa: S105  the name of a label
-TEAM_LABEL = "pool_queue_team"
-JOB_LABEL = "pool_queue_job"
 
 
 def look(

@@ -135,6 +135,13 @@ class Publisher(Protocol):
 # --- Vertex AI -------------------------------------------------------------------------------------------
 
 
+# Labels on every custom job that we create; nothing else tells ours from others'.
+INSTALLATION_LABEL = "pool_queue_installation"
+TOKEN_LABEL = "pool_queue_token"  # noqa: S105  the name of a label
+TEAM_LABEL = "pool_queue_team"
+JOB_LABEL = "pool_queue_job"
+
+
 class CustomJobState(StrEnum):
     """Vertex AI's JobState, without its prefix `JOB_STATE_`."""
 

@@ -14,8 +14,16 @@ from poolqueue.announcing import Announcer
 from poolqueue.announcing import Change as AnnouncedChange
 from poolqueue.cycle import settle
 from poolqueue.ending import ended_change
-from poolqueue.observation import JOB_LABEL, TEAM_LABEL, TOKEN_LABEL, is_ours, observed, on_resource
-from poolqueue.ports import CustomJob, CustomJobState, Query, VertexUnavailable
+from poolqueue.observation import is_ours, observed, on_resource
+from poolqueue.ports import (
+    JOB_LABEL,
+    TEAM_LABEL,
+    TOKEN_LABEL,
+    CustomJob,
+    CustomJobState,
+    Query,
+    VertexUnavailable,
+)
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, region_key
 from poolqueue.scheduling.changes import (
     Adopted,

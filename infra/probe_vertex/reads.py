@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from infra.probe_vertex.subject import LABEL, Subject
-from poolqueue.adapters.vertex_rest import UNFINISHED
+from poolqueue.adapters.vertex import UNFINISHED
 
 _NOBODY = "1" * 19
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from poolqueue.adapters.vertex_errors import AnsweredWithError, NoAnswer, NoCredentials, NotSendable, classify
 from poolqueue.adapters.vertex_views import custom_job_view, resource_view, without_secrets
 from poolqueue.ports import (
+    TOKEN_LABEL,
     Created,
     CustomJob,
     RefusalKind,
@@ -29,6 +30,12 @@ _REMEDY = (
     "give this process an identity with roles/aiplatform.user (or: gcloud auth application-default login)"
 )
 _Answer = TypeVar("_Answer")
+
+# With `!=`, a state that this client does not know yet is listed, and so counts as occupancy.
+UNFINISHED = " AND ".join(
+    f'state!="JOB_STATE_{state}"'
+    for state in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
+)
 
 
 class VertexAI:
@@ -86,14 +93,22 @@ class VertexAI:
         return None if body is None else custom_job_view(body)
 
     def unfinished(self, parent: str) -> list[CustomJob]:
-        region = self._region(parent)
-        bodies = _asked(
-            lambda: region.unfinished_custom_jobs(parent, timeout_seconds=self._timeout_seconds),
-            none_when=(),
-        )
-        listed = [custom_job_view(body) for body in bodies or []]
+        listed = self._listed(parent, UNFINISHED)
         # One that ends while the pages are read may pass the filter and still be shown as ended.
         return [custom_job for custom_job in listed if not custom_job.is_terminal]
+
+    def by_token(self, parent: str, token: str) -> list[CustomJob]:
+        # Key and value are of [a-z0-9_]: whether others need quotes in a filter is not documented.
+        found = self._listed(parent, f"labels.{TOKEN_LABEL}={token}")
+        return [custom_job for custom_job in found if custom_job.labels.get(TOKEN_LABEL) == token]
+
+    def _listed(self, parent: str, chosen: str) -> list[CustomJob]:
+        region = self._region(parent)
+        bodies = _asked(
+            lambda: region.list_custom_jobs(parent, chosen, timeout_seconds=self._timeout_seconds),
+            none_when=(),
+        )
+        return [custom_job_view(body) for body in bodies or []]
 
     def resource(self, name: str) -> ResourceView:
         region = self._region(name)

@@ -39,12 +39,6 @@ PAGES_AT_MOST = 200
 _UNAUTHENTICATED, _NO_STATUS = 401, 500
 _Answer = TypeVar("_Answer")
 
-# With `!=`, a state that this client does not know yet is listed, and so counts as occupancy.
-UNFINISHED = " AND ".join(
-    f'state!="JOB_STATE_{state}"'
-    for state in ("SUCCEEDED", "FAILED", "CANCELLED", "EXPIRED", "PARTIALLY_SUCCEEDED")
-)
-
 
 class Region:
     """The clients of one region's endpoint, made when first needed. Safe to share between threads."""
@@ -69,10 +63,10 @@ class Region:
             lambda: _as_dict(self._jobs().get_custom_job(name=name, retry=None, timeout=timeout_seconds))
         )
 
-    def unfinished_custom_jobs(self, parent: str, *, timeout_seconds: float) -> list[dict[str, Any]]:
-        """All pages of one listing; each page has the timeout."""
+    def list_custom_jobs(self, parent: str, chosen: str, *, timeout_seconds: float) -> list[dict[str, Any]]:
+        """All pages of one listing by the filter `chosen`; each page has the timeout."""
         # Without a mask of fields: what is long (env, args) stands below repeated fields, where none reaches.
-        request = {"parent": parent, "filter": UNFINISHED, "page_size": PAGE_SIZE}
+        request = {"parent": parent, "filter": chosen, "page_size": PAGE_SIZE}
         return _ask(
             lambda: _all_pages(self._jobs().list_custom_jobs(request, retry=None, timeout=timeout_seconds))
         )

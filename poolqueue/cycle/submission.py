@@ -12,8 +12,11 @@ from poolqueue.announcing import Announcer
 from poolqueue.announcing import Change as AnnouncedChange
 from poolqueue.cycle.draft import Admission
 from poolqueue.cycle.retrying import until_settled
-from poolqueue.observation import INSTALLATION_LABEL, JOB_LABEL, TEAM_LABEL, TOKEN_LABEL
 from poolqueue.ports import (
+    INSTALLATION_LABEL,
+    JOB_LABEL,
+    TEAM_LABEL,
+    TOKEN_LABEL,
     Created,
     RefusalKind,
     Refused,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,12 +53,16 @@ class JobRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class BadRequest:
-    """A message that becomes no job. `job_id` is None when the refusal cannot be attributed to a job."""
+    """A message that becomes no job. `job_id` is None when the refusal cannot be attributed to a job.
+
+    `worker_pools` are the worker pool specs that could be read, so that all that is wrong is told at once.
+    """
 
     job_id: str | None
     persistent_resource: str | None
     digest: str
     problems: tuple[Problem, ...]
+    worker_pools: tuple[WorkerPool, ...] = ()
 
 
 def parse_request(
@@ -86,6 +90,7 @@ def parse_request(
             persistent_resource=resource.id if resource else None,
             digest=_digest_of_bytes(data, attributes),
             problems=tuple(problems.found),
+            worker_pools=tuple(_readable_pools(custom_job)),
         )
     return _job_request(job_id, settings, custom_job, resource)
 
@@ -213,6 +218,24 @@ def _worker_pools(specs: list[Mapping[str, Any]]) -> tuple[WorkerPool, ...]:
         for index, spec in enumerate(specs)
         if spec
     )
+
+
+def _readable_pools(custom_job: Mapping[str, Any]) -> Iterator[WorkerPool]:
+    """Of a custom job with problems, the worker pool specs that say which machines they want."""
+    job_spec = custom_job.get("jobSpec")
+    specs = job_spec.get("workerPoolSpecs") if isinstance(job_spec, dict) else None
+    for index, spec in enumerate(specs if isinstance(specs, list) else []):
+        machine = spec.get("machineSpec") if isinstance(spec, dict) else None
+        disk = spec.get("diskSpec", {}) if isinstance(spec, dict) else None
+        if not isinstance(machine, dict) or not isinstance(disk, dict) or not machine.get("machineType"):
+            continue
+        replicas = str(spec.get("replicaCount", "1"))
+        yield WorkerPool(
+            index=index,
+            machine=canonical_machine(machine),
+            disk=canonical_disk(disk),
+            replicas=int(replicas) if replicas.isascii() and replicas.isdigit() else 1,
+        )
 
 
 def _images(specs: list[Mapping[str, Any]]) -> tuple[str, ...]:

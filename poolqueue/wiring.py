@@ -1,0 +1,88 @@
+"""Where ports meet adapters: builds the one `System` of a process, when it is first needed."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from poolqueue.config import (
+    Environment,
+    Settings,
+    SettingsError,
+    load_settings,
+    read_environment,
+)
+from poolqueue.log import configure_logging
+from poolqueue.ports import Documents, Publisher
+from poolqueue.system import System
+from poolqueue.triggers import Triggers, load_triggers
+
+TOKEN_BYTES = 16
+
+
+@cache
+def system() -> System:
+    """The system that the environment describes. Raises `SettingsError` when it describes none."""
+    configure_logging()
+    environment = read_environment()
+    return build_system(environment, load_settings(environment))
+
+
+def build_system(environment: Environment, settings: Settings) -> System:
+    from poolqueue.adapters.vertex import VertexAI  # noqa: PLC0415  as below
+
+    vertex = VertexAI(endpoint=environment.vertex_endpoint)
+    return System(
+        settings=settings,
+        documents=documents(environment, settings),
+        publisher=publisher(environment),
+        submitter=vertex,
+        observer=vertex,
+        clock=lambda: datetime.now(UTC),
+        token=lambda: secrets.token_hex(TOKEN_BYTES),
+        sleep=time.sleep,
+    )
+
+
+def documents(environment: Environment, settings: Settings) -> Documents:
+    # Adapters are imported where a process first needs them: importing `main` stays cheap and does no I/O.
+    from poolqueue.adapters.firestore import FirestoreDocuments, create_client  # noqa: PLC0415
+
+    client = create_client(
+        environment.project or settings.project,
+        environment.database,
+        emulator=environment.firestore_emulator_host,
+    )
+    return FirestoreDocuments(client)
+
+
+def publisher(environment: Environment) -> Publisher:
+    from poolqueue.adapters.pubsub import PubSubPublisher  # noqa: PLC0415  as above
+
+    return PubSubPublisher(emulator_host=environment.pubsub_emulator_host)
+
+
+@cache
+def triggers() -> Triggers:
+    """The triggers file that the settings name, checked. Raises `SettingsError`."""
+    environment = read_environment()
+    settings = load_settings(environment)
+    if settings.triggers is None:
+        return Triggers()
+    base = Path(environment.settings_file or ".").parent
+    found = _checked(lambda: load_triggers((base / str(settings.triggers)).read_text(encoding="utf-8")))
+    for trigger in found.triggers:
+        if trigger.team is not None and settings.team_named(trigger.team) is None:
+            raise SettingsError(f"triggers: {trigger.name}: there is no team {trigger.team!r}; name one")
+    return found
+
+
+def _checked(load: Callable[[], Triggers]) -> Triggers:
+    try:
+        return load()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"triggers: {error}") from error
