@@ -118,7 +118,7 @@ resource "google_cloudfunctions2_function" "data_arrived" {
     ingress_settings                 = "ALLOW_INTERNAL_ONLY"
     available_cpu                    = "1"
     available_memory                 = "512Mi"
-    timeout_seconds                  = 60
+    timeout_seconds                  = 540
     max_instance_count               = var.max_instances
     max_instance_request_concurrency = var.requests_per_instance
     environment_variables            = local.environment

@@ -1,5 +1,5 @@
-# One identity per function. Four of them run the admission cycle and may do the same; they differ in who may
-# call them, and in the audit log. data_arrived only publishes.
+# One identity per function, all with what the admission cycle needs; they differ in who may call them, and in
+# the audit log.
 locals {
   pubsub_agent = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-pubsub.iam.gserviceaccount.com"
 
@@ -7,13 +7,11 @@ locals {
   function_email = { for name, account in google_service_account.function : name => "serviceAccount:${account.email}" }
 
   # What a function may publish: outcomes; and to the sweeps, what it did not get done in time.
-  published = merge(
-    { for name in local.pushed_functions : "${name} ${local.outcomes_topic}" => { function = name, topic = local.outcomes_topic } },
-    { for name in local.pushed_functions : "${name} ${local.sweeps_topic}" => { function = name, topic = local.sweeps_topic } },
-    { "data_arrived ${local.requests_topic}" = { function = "data_arrived", topic = local.requests_topic } },
-  )
+  published = { for pair in setproduct(local.functions, [local.outcomes_topic, local.sweeps_topic]) : join(" ", pair) => {
+    function = pair[0], topic = pair[1]
+  } }
 
-  in_vertex = { for pair in setproduct(local.vertex_projects, local.pushed_functions) : join(" ", pair) => {
+  in_vertex = { for pair in setproduct(local.vertex_projects, local.functions) : join(" ", pair) => {
     project = pair[0], function = pair[1]
   } }
 }
@@ -26,7 +24,7 @@ resource "google_service_account" "function" {
 }
 
 resource "google_project_iam_member" "database" {
-  for_each = local.pushed_functions
+  for_each = local.functions
 
   project = var.project
   role    = "roles/datastore.user"
@@ -72,7 +70,7 @@ resource "google_project_iam_member" "vertex" {
 
 # To submit a job that runs as a service account, one must be allowed to act as it.
 resource "google_service_account_iam_member" "training" {
-  for_each = { for pair in setproduct(local.pushed_functions, var.training_service_accounts) : join(" ", pair) => {
+  for_each = { for pair in setproduct(local.functions, var.training_service_accounts) : join(" ", pair) => {
     function = pair[0], account = pair[1]
   } }
 

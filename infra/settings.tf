@@ -9,7 +9,6 @@ locals {
     flatten([for team in local.teams : try(team.command_topics, [])]),
   ))
   outcomes_topic = try(local.settings.outcomes_topic, "job-outcomes")
-  requests_topic = try(local.settings.requests_topic, "job-requests")
   sweeps_topic   = try(local.settings.sweeps_topic, "sweeps")
 
   # Where custom jobs run: each of these projects gets a log sink and our permissions.
