@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from poolqueue.messages import BadCommand, Command, CommandKind, parse_command
+
+CANCEL = {"kind": "cancel", "job_id": "resnet", "reason": "wrong data", "author": "ann@example.com"}
+DRAIN = {"kind": "drain", "persistent_resource": "gpu-a", "reason": "repair", "author": "ann@example.com"}
+
+
+def parse(message: dict[str, Any] | bytes, **attributes: str) -> Command | BadCommand:
+    raw = message if isinstance(message, bytes) else json.dumps(message).encode()
+    return parse_command(raw, attributes, default_id="derived")
+
+
+def problems(message: dict[str, Any] | bytes, **attributes: str) -> list[str]:
+    parsed = parse(message, **attributes)
+    assert isinstance(parsed, BadCommand), parsed
+    return [problem.path for problem in parsed.problems]
+
+
+def test_a_cancel_names_a_job() -> None:
+    assert parse(CANCEL) == Command(
+        id="derived",
+        kind=CommandKind.CANCEL,
+        job_id="resnet",
+        reason="wrong data",
+        author="ann@example.com",
+    )
+
+
+@pytest.mark.parametrize("kind", ["drain", "resume"])
+def test_a_drain_or_resume_names_a_resource_and_perhaps_a_pool(kind: str) -> None:
+    command = parse({**DRAIN, "kind": kind, "pool": "p1", "id": "c-1", "team": "research"})
+
+    assert isinstance(command, Command)
+    assert (command.kind, command.id, command.team) == (kind, "c-1", "research")
+    assert (command.persistent_resource, command.pool) == ("gpu-a", "p1")
+
+
+def test_fields_may_be_attributes_or_yaml() -> None:
+    assert parse(b"", **CANCEL) == parse(CANCEL)
+    assert parse(b"kind: cancel\nreason: wrong data", **{**CANCEL, "traceparent": "x"}) == parse(CANCEL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"kind": "stop"}, "kind"),
+        ({"kind": None}, "kind"),
+        ({"id": "C 1"}, "id"),
+        ({"job_id": "Resnet"}, "job_id"),
+        ({"job_id": None}, "job_id"),
+        ({"persistent_resource": "gpu-a"}, "persistent_resource"),
+        ({"pool": "p"}, "pool"),
+        ({"reason": None}, "reason"),
+        ({"reason": "x" * 501}, "reason"),
+        ({"author": ""}, "author"),
+        ({"author": 7}, "author"),
+        ({"reason": "two\nlines"}, "reason"),
+        ({"force": True}, "force"),
+    ],
+)
+def test_a_command_that_is_not_clear_is_refused(changes: dict[str, Any], path: str) -> None:
+    assert problems({**CANCEL, **changes}) == [path]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"persistent_resource": None}, "persistent_resource"),
+        ({"persistent_resource": "projects/p"}, "persistent_resource"),
+        ({"job_id": "resnet"}, "job_id"),
+    ],
+)
+def test_a_drain_of_something_else_is_refused(changes: dict[str, Any], path: str) -> None:
+    assert problems({**DRAIN, **changes}) == [path]
+
+
+def test_message_and_attribute_must_agree() -> None:
+    assert problems(CANCEL, job_id="other") == ["job_id"]
+
+
+def test_an_unreadable_command_keeps_the_default_id() -> None:
+    parsed = parse(b"\xff")
+
+    assert parsed.id == "derived"
+    assert isinstance(parsed, BadCommand)
+    assert "UTF-8" in parsed.problems[0].problem

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from infra.tools.generate_schemas import TARGET, schemas
+from poolqueue.messages import (
+    BadRequest,
+    Command,
+    JobRequest,
+    Problem,
+    outcome_message,
+    parse_command,
+)
+from tests.unit.messages.building import PACKAGE, custom_job, parse, with_container, worker_pool_spec
+from tests.unit.messages.test_commands import CANCEL, DRAIN
+from tests.unit.messages.test_limits import packaged
+from tests.unit.messages.test_outcomes import AT
+from tests.unit.messages.test_requests import SNAKE
+
+
+def is_valid(schema: str, message: object) -> bool:
+    text = json.loads((TARGET / schema).read_text())
+    jsonschema.Draft202012Validator.check_schema(text)
+    return jsonschema.Draft202012Validator(text).is_valid(message)
+
+
+def test_the_schemas_in_the_repository_are_what_the_generator_writes() -> None:
+    written = {file.name: file.read_text() for file in TARGET.glob("*.json")}
+
+    assert written == schemas(), "run python -m infra.tools.generate_schemas"
+
+
+VALID: list[dict[str, Any]] = [
+    custom_job(),
+    SNAKE,
+    custom_job()["jobSpec"],
+    {"custom_job": custom_job()},
+    {"job_id": "j", "priority": 0, "display_name": "resnet", "custom_job": SNAKE["job_spec"]},
+    custom_job(workerPoolSpecs=worker_pool_spec()),
+    custom_job(workerPoolSpecs=[worker_pool_spec(), {}, worker_pool_spec(replicaCount="4")]),
+    custom_job(persistentResourceId="projects/p/locations/l/persistentResources/gpu-a"),
+    custom_job(scheduling={"timeout": "3600.5s", "strategy": 4, "maxWaitDuration": "0s"}),
+    custom_job(workerPoolSpecs=[worker_pool_spec(diskSpec={"bootDiskSizeGb": 200})]),
+    packaged(),
+    with_container(env=[{"name": "A", "value": ""}]),
+    {**custom_job(), "labels": {"a": "", "b-c_1": "d"}},
+]
+
+INVALID: list[dict[str, Any]] = [
+    {},
+    {"job_id": "j"},
+    {"job_id": "J", "custom_job": custom_job()},
+    {"priority": 101, "custom_job": custom_job()},
+    {"retries": 3, "custom_job": custom_job()},
+    {**custom_job(), "state": "JOB_STATE_PENDING"},
+    {**custom_job(), "display_name": "twice"},
+    {**custom_job(), "displayName": "x" * 129},
+    {**custom_job(), "labels": {"A": "b"}},
+    {**custom_job(), "labels": {"pool_queue_job": "b"}},
+    {**custom_job(), "labels": {f"k{i}": "v" for i in range(61)}},
+    custom_job(unknown=1),
+    custom_job(persistentResourceId="GPU"),
+    custom_job(scheduling={"timeout": "1h"}),
+    custom_job(scheduling={"timeout": "0s"}),
+    custom_job(scheduling={"strategy": "FAST"}),
+    custom_job(workerPoolSpecs=[]),
+    custom_job(workerPoolSpecs=[{}]),
+    custom_job(workerPoolSpecs=[worker_pool_spec(replicaCount=2)]),
+    custom_job(workerPoolSpecs=[worker_pool_spec(), worker_pool_spec(replicaCount=0)]),
+    custom_job(workerPoolSpecs=[worker_pool_spec(machineSpec={})]),
+    custom_job(workerPoolSpecs=[worker_pool_spec(pythonPackageSpec=PACKAGE)]),
+    custom_job(workerPoolSpecs=[worker_pool_spec(diskSpec={"bootDiskSizeGb": 10})]),
+    packaged(packageUris=[]),
+    with_container(imageUri=""),
+    with_container(env=[{"value": "x"}]),
+]
+
+
+@pytest.mark.parametrize("message", VALID)
+def test_schema_and_parser_accept_the_same(message: dict[str, Any]) -> None:
+    assert isinstance(parse(message), JobRequest)
+    assert is_valid("job-request.json", message)
+
+
+@pytest.mark.parametrize("message", INVALID)
+def test_schema_and_parser_refuse_the_same(message: dict[str, Any]) -> None:
+    assert isinstance(parse(message), BadRequest)
+    assert not is_valid("job-request.json", message)
+
+
+@pytest.mark.parametrize(
+    ("message", "valid"),
+    [
+        (CANCEL, True),
+        (DRAIN, True),
+        ({**DRAIN, "kind": "resume", "pool": "p", "id": "c", "team": "t"}, True),
+        ({**CANCEL, "kind": "stop"}, False),
+        ({**CANCEL, "pool": "p"}, False),
+        ({**CANCEL, "job_id": "J"}, False),
+        ({**DRAIN, "job_id": "j"}, False),
+        ({"kind": "cancel", "job_id": "j"}, False),
+    ],
+)
+def test_schema_and_parser_agree_on_commands(message: dict[str, Any], *, valid: bool) -> None:
+    parsed = parse_command(json.dumps(message).encode(), {}, default_id="derived")
+
+    assert isinstance(parsed, Command) is valid
+    assert is_valid("job-command.json", message) is valid
+
+
+def test_outcome_messages_follow_their_schema() -> None:
+    problem = Problem(path="p", value="v", problem="x", remedy="y")
+    full, _ = outcome_message(
+        job_id="j", team="t", state="ended", outcome="rejected", sequence=3, at=AT, reason="r", attempt=1,
+        persistent_resource="gpu-a", custom_job="c", problems=[problem], error="e",
+        queued=AT, submitted=AT, started=AT, ended=AT,
+    )  # fmt: skip
+    short, _ = outcome_message(job_id="j", team="t", state="queued", sequence=1, at=AT)
+
+    assert set(json.loads(full)) == set(json.loads((TARGET / "job-outcome.json").read_text())["properties"])
+    assert is_valid("job-outcome.json", json.loads(full))
+    assert is_valid("job-outcome.json", json.loads(short))
+    assert not is_valid("job-outcome.json", {**json.loads(short), "state": "done"})
