@@ -10,9 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RULES = sorted((ROOT / "poolqueue" / "scheduling").rglob("*.py"))
-PRODUCT = sorted(
-    [*(ROOT / "poolqueue").rglob("*.py"), *(ROOT / "handlers").rglob("*.py"), *ROOT.glob("main.py")]
-)
+PRODUCT = sorted([*(ROOT / "poolqueue").rglob("*.py"), *(ROOT / "handlers").rglob("*.py"), ROOT / "main.py"])
 ENVIRONMENT = {"os.environ", "os.environb", "os.getenv", "os.putenv"}
 CLOCKS = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today"}
 
