@@ -14,6 +14,10 @@ def _gcloud() -> str | None:
     return None if shutil.which("gcloud") else "gcloud is not installed (cloud.google.com/sdk)"
 
 
+def _curl() -> str | None:
+    return None if shutil.which("curl") else "curl is not installed"
+
+
 def _terraform() -> str | None:
     return (
         None
@@ -27,6 +31,7 @@ def _linux() -> str | None:
 
 
 REQUIREMENTS: dict[str, Callable[[], str | None]] = {
+    "curl": _curl,
     "gcloud": _gcloud,
     "google_emulators": google_emulators_missing,
     "terraform": _terraform,
