@@ -7,17 +7,17 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from infra.local.vertex.behaviours import Misbehaviour, violations
+from infra.local.vertex.behaviours import violations
 from infra.local.vertex.custom_jobs import ENDED, State
 from infra.local.vertex.errors import found_errors, invalid_argument
 from infra.local.vertex.job_service import JobService
-from infra.local.vertex.journal import Journal
 from infra.local.vertex.life import Lives
 from infra.local.vertex.logs import Logs
 from infra.local.vertex.pools import PersistentResource, Pool, ResourceState, new_pool, new_pools, resized
 from infra.local.vertex.resource_service import ResourceService
 from infra.local.vertex.settings import Autoscaling, PoolSettings
 from infra.local.vertex.verdicts import Verdict
+from infra.local.vertex.world import World
 
 
 class _Command(BaseModel):
@@ -61,27 +61,19 @@ class Admin:
     """Guarded by the timeline's lock."""
 
     def __init__(
-        self,
-        *,
-        misbehaviour: Misbehaviour,
-        resources: ResourceService,
-        jobs: JobService,
-        lives: Lives,
-        logs: Logs,
-        journal: Journal,
+        self, world: World, *, resources: ResourceService, jobs: JobService, lives: Lives, logs: Logs
     ) -> None:
-        self._misbehaviour = misbehaviour
+        self._world = world
         self._resources = resources
         self._jobs = jobs
         self._lives = lives
         self._logs = logs
-        self._journal = journal
 
     def read_behaviour(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        return self._misbehaviour.now.model_dump(mode="json")
+        return self._world.misbehaviour.now.model_dump(mode="json")
 
     def behave(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        self._misbehaviour.merge(given)
+        self._world.misbehaviour.merge(given)
         return self.read_behaviour({})
 
     def change_pools(self, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,7 +116,7 @@ class Admin:
         return {}
 
     def read_journal(self, _: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return self._journal.records()
+        return self._world.journal.records()
 
 
 def _parsed(kind: type[Command], given: Mapping[str, Any]) -> Command:

@@ -11,17 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.local.vertex.admin import Admin
-from infra.local.vertex.behaviours import InjectedError, Misbehaviour, seconds_of
+from infra.local.vertex.behaviours import InjectedError, seconds_of
 from infra.local.vertex.calls import Call, query_parameters
 from infra.local.vertex.errors import ServiceError, invalid_payload
 from infra.local.vertex.job_service import JobService
-from infra.local.vertex.journal import Journal
-from infra.local.vertex.names import Projects
 from infra.local.vertex.operations import Operations
 from infra.local.vertex.resource_service import ResourceService
 from infra.local.vertex.routes import Route, route
 from infra.local.vertex.server import Answer, Request
-from infra.local.vertex.timeline import Timeline
+from infra.local.vertex.world import World
 
 log = logging.getLogger(__name__)
 
@@ -36,20 +34,14 @@ class Application:
 
     def __init__(
         self,
+        world: World,
         *,
-        timeline: Timeline,
-        journal: Journal,
-        misbehaviour: Misbehaviour,
-        projects: Projects,
         jobs: JobService,
         resources: ResourceService,
         operations: Operations,
         admin: Admin,
     ) -> None:
-        self._lock = timeline.lock
-        self._journal = journal
-        self._misbehaviour = misbehaviour
-        self._projects = projects
+        self._world = world
         self._admin = admin
         self._stopping = threading.Event()
         self._recent: dict[tuple[str, str, bool], deque[float]] = defaultdict(deque)
@@ -85,17 +77,17 @@ class Application:
         command: Callable[[Mapping[str, Any]], Any] = getattr(self._admin, found.rpc)
         try:
             given = _object(request.body)
-            with self._lock:
+            with self._world.timeline.lock:
                 return Answer(status=200, body=command(given))
         except ServiceError as error:
             return _refusal(error)
 
     def _serve(self, found: Route, request: Request) -> Answer | None:
-        behaviour = self._misbehaviour.now
+        behaviour = self._world.misbehaviour.now
         self._wait(seconds_of(behaviour.late_effect_seconds, found.rpc))
-        with self._lock:
+        with self._world.timeline.lock:
             answer = self._perform(found, request)
-            unanswered = self._misbehaviour.leaves_unanswered(found.rpc)
+            unanswered = self._world.misbehaviour.leaves_unanswered(found.rpc)
             self._record(request, found.rpc, None if unanswered else answer)
         if unanswered:
             self._stopping.wait()
@@ -108,7 +100,7 @@ class Application:
             self._stopping.wait(seconds)
 
     def _perform(self, found: Route, request: Request) -> Answer:
-        injected = self._misbehaviour.injected_error(found.rpc)
+        injected = self._world.misbehaviour.injected_error(found.rpc)
         if injected and not injected.after_effect:
             return _refusal(injected.error())
         try:
@@ -121,7 +113,7 @@ class Application:
     def _call(self, found: Route, request: Request) -> Call:
         return Call(
             rpc=found.rpc,
-            project=self._projects.id_of(found.project),
+            project=self._world.projects.id_of(found.project),
             location=found.location,
             id=found.id,
             query=query_parameters(request.query),
@@ -131,9 +123,9 @@ class Application:
     def _count(self, found: Route) -> None:
         """The request quotas, if there are any."""
         submission = found.rpc in _SUBMISSIONS
-        quota = self._misbehaviour.now.quota
+        quota = self._world.misbehaviour.now.quota
         most = quota.submissions_per_minute if submission else quota.reads_per_minute
-        recent = self._recent[self._projects.id_of(found.project), found.location, submission]
+        recent = self._recent[self._world.projects.id_of(found.project), found.location, submission]
         while recent and recent[0] < time.monotonic() - _A_MINUTE:
             recent.popleft()
         if most is not None and len(recent) >= most:
@@ -145,7 +137,7 @@ class Application:
 
     def _record(self, request: Request, rpc: str, answer: Answer | None) -> None:
         labels = {"labels": _labels(request.body)} if rpc == "CreateCustomJob" else {}
-        self._journal.write(
+        self._world.journal.write(
             "request",
             method=request.method,
             path=request.target,

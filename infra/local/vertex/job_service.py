@@ -6,16 +6,14 @@ import re
 from typing import Any
 
 from infra.local.vertex import filters, listing, validation, wire
-from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.calls import Call, page_size
 from infra.local.vertex.custom_jobs import CustomJob, Phase
 from infra.local.vertex.errors import failed_precondition, invalid_argument, not_found
 from infra.local.vertex.filters import Listed
 from infra.local.vertex.life import Lives
-from infra.local.vertex.names import Projects, now, numeric_id, rfc3339
+from infra.local.vertex.names import now, numeric_id, rfc3339
 from infra.local.vertex.operations import EMPTY, Operations
 from infra.local.vertex.pools import PersistentResource, ResourceKey, ResourceState
-from infra.local.vertex.settings import Timings
 from infra.local.vertex.world import World
 
 _FULL_NAME = re.compile(
@@ -27,22 +25,10 @@ _GIVEN = ("displayName", "jobSpec", "labels", "encryptionSpec")
 class JobService:
     """Each method is one rpc: call in, JSON out, ServiceError if refused. Guarded by the timeline's lock."""
 
-    def __init__(
-        self,
-        *,
-        world: World,
-        lives: Lives,
-        misbehaviour: Misbehaviour,
-        operations: Operations,
-        projects: Projects,
-        timings: Timings,
-    ) -> None:
+    def __init__(self, world: World, lives: Lives, operations: Operations) -> None:
         self._world = world
         self._lives = lives
-        self._misbehaviour = misbehaviour
         self._operations = operations
-        self._projects = projects
-        self._timings = timings
 
     def create(self, call: Call) -> dict[str, Any]:
         call.parameters()
@@ -55,7 +41,7 @@ class JobService:
     def _new(self, call: Call, body: dict[str, Any]) -> CustomJob:
         resource = self._resource(call, body["jobSpec"].get("persistentResourceId", ""))
         custom_job_id = numeric_id()
-        parent = self._projects.location_name(call.project, call.location)
+        parent = self._world.projects.location_name(call.project, call.location)
         specs = body["jobSpec"]["workerPoolSpecs"]
         return CustomJob(
             id=custom_job_id,
@@ -84,7 +70,9 @@ class JobService:
     def get(self, call: Call) -> dict[str, Any]:
         call.parameters()
         job = self._job(call)
-        return job.rendered(job.phase(lag_seconds=self._misbehaviour.now.get_lag_seconds) or job.phases[0])
+        return job.rendered(
+            job.phase(lag_seconds=self._world.misbehaviour.now.get_lag_seconds) or job.phases[0]
+        )
 
     def _job(self, call: Call) -> CustomJob:
         job = self._world.jobs.get(call.id)
@@ -108,7 +96,7 @@ class JobService:
         return answer | ({"nextPageToken": token} if token else {})
 
     def _seen(self, call: Call) -> list[tuple[CustomJob, Phase]]:
-        lag_seconds = self._misbehaviour.now.listing_lag_seconds
+        lag_seconds = self._world.misbehaviour.now.listing_lag_seconds
         here = (
             job
             for job in self._world.jobs.values()
@@ -130,9 +118,12 @@ class JobService:
         if not job.ended:
             raise failed_precondition(f"The CustomJob {job.id} is in state {job.state}; cancel it first.")
         job.deleted_at = now()
-        parent = self._projects.location_name(call.project, call.location)
+        parent = self._world.projects.location_name(call.project, call.location)
         return self._operations.begin(
-            parent, "DeleteOperationMetadata", self._timings.operation_seconds, lambda: dict(EMPTY)
+            parent,
+            "DeleteOperationMetadata",
+            self._world.settings.timings.operation_seconds,
+            lambda: dict(EMPTY),
         )
 
     def named(self, name_or_id: object) -> CustomJob:

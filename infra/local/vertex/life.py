@@ -11,16 +11,12 @@ Choices where the service's behaviour is not documented:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from infra.local.vertex import verdicts
-from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.custom_jobs import CustomJob, State
 from infra.local.vertex.errors import ServiceError
-from infra.local.vertex.journal import Journal
 from infra.local.vertex.logs import Line, Logs
-from infra.local.vertex.names import Projects
 from infra.local.vertex.pools import (
     Holding,
     PersistentResource,
@@ -28,8 +24,6 @@ from infra.local.vertex.pools import (
     demands_journaled,
 )
 from infra.local.vertex.runs import ReplicaExit, Runs
-from infra.local.vertex.settings import Settings
-from infra.local.vertex.timeline import Timeline
 from infra.local.vertex.verdicts import Verdict
 from infra.local.vertex.world import World
 
@@ -53,35 +47,12 @@ _LAST_WORDS = {
 class Lives:
     """Moves every custom job on. Guarded by the timeline's lock."""
 
-    def __init__(
-        self,
-        *,
-        world: World,
-        directory: Path,
-        settings: Settings,
-        journal: Journal,
-        timeline: Timeline,
-        misbehaviour: Misbehaviour,
-        projects: Projects,
-        logs: Logs,
-    ) -> None:
+    def __init__(self, world: World, logs: Logs) -> None:
         self._world = world
-        self._settings = settings
-        self._journal = journal
-        self._timeline = timeline
-        self._misbehaviour = misbehaviour
         self._logs = logs
         self._waiting: dict[str, CustomJob] = {}
         self._verdicts: dict[str, Verdict] = {}
-        self.runs = Runs(
-            directory=directory,
-            settings=settings,
-            journal=journal,
-            timeline=timeline,
-            misbehaviour=misbehaviour,
-            projects=projects,
-            hear_exit=self._hear_exit,
-        )
+        self.runs = Runs(world, self._hear_exit)
 
     # --- creation and waiting ---
 
@@ -98,10 +69,10 @@ class Lives:
             self._begin_without_room(job, resource)
 
     def _begin_without_room(self, job: CustomJob, resource: PersistentResource) -> None:
-        behaviour = self._misbehaviour.now.over_capacity
+        behaviour = self._world.misbehaviour.now.over_capacity
         if behaviour != "reject":
             self._enter(job)
-        self._journal.write(
+        self._world.journal.write(
             "over_capacity",
             custom_job=None if behaviour == "reject" else job.id,
             **resource.key.journaled(),
@@ -118,10 +89,12 @@ class Lives:
                 )
             case "fail":
                 self._move(job, State.PENDING)
-                self._timeline.after(self._settings.timings.pending_seconds, lambda: self._fail_for_room(job))
+                self._world.timeline.after(
+                    self._world.settings.timings.pending_seconds, lambda: self._fail_for_room(job)
+                )
             case "pend":
                 self._waiting[job.id] = job
-                if State(self._misbehaviour.now.waiting_state) is State.PENDING:
+                if State(self._world.misbehaviour.now.waiting_state) is State.PENDING:
                     self._move(job, State.PENDING)
 
     def _fail_for_room(self, job: CustomJob) -> None:
@@ -130,7 +103,7 @@ class Lives:
 
     def _enter(self, job: CustomJob) -> None:
         self._world.jobs[job.id] = job
-        self._journal.write(
+        self._world.journal.write(
             "custom_job_created",
             custom_job=job.id,
             name=job.name,
@@ -164,7 +137,7 @@ class Lives:
 
     def _take(self, job: CustomJob, resource: PersistentResource, holding: Holding) -> None:
         grew = resource.take(job.id, holding)
-        self._journal.write(
+        self._world.journal.write(
             "replicas_taken",
             custom_job=job.id,
             **resource.key.journaled(),
@@ -179,14 +152,14 @@ class Lives:
             self._move(job, State.PENDING)
         for text in _PREPARATION:
             self._logs.write(job, Line(text=text))
-        timings = self._settings.timings
+        timings = self._world.settings.timings
         seconds = timings.pending_seconds + (timings.scale_up_seconds if grew else 0.0)
-        self._timeline.after(seconds, lambda: self._start(job))
+        self._world.timeline.after(seconds, lambda: self._start(job))
 
     def _start(self, job: CustomJob) -> None:
         if job.state is not State.PENDING or self._concerns("stay_pending", job):
             return
-        behaviour = self._misbehaviour.now
+        behaviour = self._world.misbehaviour.now
         image = self.runs.missing_entry_point(job) if behaviour.run_processes else None
         if image is not None:
             if behaviour.unknown_image == "fail":
@@ -194,22 +167,22 @@ class Lives:
             return
         self._move(job, State.RUNNING)
         self._logs.write(job, Line(text="Job is running."))
-        self._timeline.after(job.timeout_seconds, lambda: self._time_out(job))
+        self._world.timeline.after(job.timeout_seconds, lambda: self._time_out(job))
         self.runs.start(job)
 
     def _concerns(self, behaviour: str, job: CustomJob) -> bool:
-        which = getattr(self._misbehaviour.now, behaviour)
+        which = getattr(self._world.misbehaviour.now, behaviour)
         return which is not None and which.match(job.display_name)
 
     def _time_out(self, job: CustomJob) -> None:
         if job.state is State.RUNNING:
-            self.conclude(job, verdicts.timed_out(State(self._misbehaviour.now.timeout_state)))
+            self.conclude(job, verdicts.timed_out(State(self._world.misbehaviour.now.timeout_state)))
 
     # --- the end ---
 
     def cancel(self, job: CustomJob) -> None:
         """No effect on a job that has ended."""
-        self._journal.write("cancel_requested", custom_job=job.id)
+        self._world.journal.write("cancel_requested", custom_job=job.id)
         if job.ended or job.state is State.CANCELLING:
             return
         self._move(job, State.CANCELLING)
@@ -248,7 +221,9 @@ class Lives:
 
     def _tear_down(self, job: CustomJob) -> None:
         self._logs.write(job, Line(text="Tearing down training program."))
-        self._timeline.after(self._settings.timings.teardown_seconds, lambda: self._torn_down(job))
+        self._world.timeline.after(
+            self._world.settings.timings.teardown_seconds, lambda: self._torn_down(job)
+        )
 
     def _torn_down(self, job: CustomJob) -> None:
         if not job.ended:
@@ -265,7 +240,7 @@ class Lives:
         self._release(job)
 
     def _say_last_words(self, job: CustomJob, *, never_started: bool) -> None:
-        silent = never_started and self._misbehaviour.now.log_lines.silent_if_never_started
+        silent = never_started and self._world.misbehaviour.now.log_lines.silent_if_never_started
         if not silent and (line := _LAST_WORDS.get(job.state)):
             self._logs.write(job, line)
 
@@ -274,7 +249,7 @@ class Lives:
         if resource is None:
             return
         if holding := resource.release(job.id):
-            self._journal.write(
+            self._world.journal.write(
                 "replicas_released",
                 custom_job=job.id,
                 **resource.key.journaled(),
@@ -285,7 +260,7 @@ class Lives:
     def _move(self, job: CustomJob, state: State, *, error: Mapping[str, Any] | None = None) -> None:
         before = job.state.value if job.phases else None
         job.move(state, error=error)
-        self._journal.write(
+        self._world.journal.write(
             "custom_job_state", custom_job=job.id, before=before, state=state.value, error=error
         )
 

@@ -7,14 +7,11 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.custom_jobs import CustomJob
-from infra.local.vertex.journal import Journal
 from infra.local.vertex.names import now, rfc3339
-from infra.local.vertex.timeline import Timeline
+from infra.local.vertex.world import World
 
 SERVICE = "service"
 _KEPT = re.compile(r"Job (completed successfully|failed|cancelled)\.?")
@@ -61,23 +58,11 @@ def kept_by_sink(log_entry: Mapping[str, Any]) -> bool:
 class Logs:
     """Guarded by the timeline's lock. `publish` hands data and attributes to the topic without waiting."""
 
-    def __init__(
-        self,
-        *,
-        directory: Path,
-        journal: Journal,
-        timeline: Timeline,
-        misbehaviour: Misbehaviour,
-        delay_seconds: float,
-        publish: Publish | None,
-    ) -> None:
-        self._directory = directory
-        self._journal = journal
-        self._timeline = timeline
-        self._misbehaviour = misbehaviour
-        self._delay_seconds = delay_seconds
+    def __init__(self, world: World, publish: Publish | None) -> None:
+        self._world = world
         self._publish = publish
-        directory.mkdir(parents=True, exist_ok=True)
+        self._directory = world.directory / "logs"
+        self._directory.mkdir(parents=True, exist_ok=True)
 
     def write(self, job: CustomJob, line: Line) -> None:
         log_entry = entry(job, line)
@@ -85,12 +70,14 @@ class Logs:
         if not kept_by_sink(log_entry) or self._publish is None:
             self._record(job.id, log_entry, published=False)
             return
-        copies = self._misbehaviour.copies_of_a_line()
+        copies = self._world.misbehaviour.copies_of_a_line()
         if not copies:
             self._record(job.id, log_entry, published=False)
         for _ in range(copies):
-            delay = self._delay_seconds + self._misbehaviour.line_delay_seconds()
-            self._timeline.after(delay, lambda: self._deliver(job.id, log_entry))
+            delay = (
+                self._world.settings.timings.log_delay_seconds + self._world.misbehaviour.line_delay_seconds()
+            )
+            self._world.timeline.after(delay, lambda: self._deliver(job.id, log_entry))
 
     def forge(self, log_entry: Mapping[str, Any]) -> None:
         """Deliver any entry at once, whether the sink would keep it or not."""
@@ -108,4 +95,6 @@ class Logs:
             file.write(json.dumps(log_entry) + "\n")
 
     def _record(self, custom_job: str, log_entry: Mapping[str, Any], *, published: bool) -> None:
-        self._journal.write("log_line", custom_job=custom_job, text=text_of(log_entry), published=published)
+        self._world.journal.write(
+            "log_line", custom_job=custom_job, text=text_of(log_entry), published=published
+        )

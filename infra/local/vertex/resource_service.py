@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.local.vertex import listing, verdicts, wire
-from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.calls import Call, page_size
 from infra.local.vertex.custom_jobs import CustomJob
 from infra.local.vertex.errors import ServiceError, Violation, failed_precondition, found_errors, not_found
-from infra.local.vertex.journal import Journal
 from infra.local.vertex.life import Lives
-from infra.local.vertex.names import Projects, now, rfc3339
+from infra.local.vertex.names import now, rfc3339
 from infra.local.vertex.operations import EMPTY, Operations, response
 from infra.local.vertex.pools import PersistentResource, Pool, ResourceKey, ResourceState, new_pools
-from infra.local.vertex.settings import Autoscaling, PoolSettings, ResourceSettings, Timings
+from infra.local.vertex.settings import Autoscaling, PoolSettings, ResourceSettings
 from infra.local.vertex.world import World
 
 _ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -26,24 +24,10 @@ _GIVEN = ("displayName", "labels", "network", "encryptionSpec", "resourceRuntime
 class ResourceService:
     """Each public method of a call is one rpc. Guarded by the timeline's lock."""
 
-    def __init__(
-        self,
-        *,
-        world: World,
-        lives: Lives,
-        misbehaviour: Misbehaviour,
-        operations: Operations,
-        projects: Projects,
-        timings: Timings,
-        journal: Journal,
-    ) -> None:
+    def __init__(self, world: World, lives: Lives, operations: Operations) -> None:
         self._world = world
         self._lives = lives
-        self._misbehaviour = misbehaviour
         self._operations = operations
-        self._projects = projects
-        self._timings = timings
-        self._journal = journal
 
     def configure(self, given: ResourceSettings) -> PersistentResource:
         """A resource that is there, and running, from the start."""
@@ -56,7 +40,7 @@ class ResourceService:
     def _add(
         self, key: ResourceKey, pools: list[PoolSettings], given: Mapping[str, Any]
     ) -> PersistentResource:
-        parent = self._projects.location_name(key.project, key.location)
+        parent = self._world.projects.location_name(key.project, key.location)
         resource = PersistentResource(
             key=key,
             name=f"{parent}/persistentResources/{key.id}",
@@ -65,7 +49,7 @@ class ResourceService:
             given=given,
         )
         self._world.resources[key] = resource
-        self._journal.write("resource_created", **resource.journaled())
+        self._world.journal.write("resource_created", **resource.journaled())
         return resource
 
     def create(self, call: Call) -> dict[str, Any]:
@@ -88,7 +72,7 @@ class ResourceService:
         finish: Callable[[PersistentResource], dict[str, Any] | None],
     ) -> dict[str, Any]:
         return self._operations.begin(
-            resource.name, metadata, self._timings.operation_seconds, lambda: finish(resource)
+            resource.name, metadata, self._world.settings.timings.operation_seconds, lambda: finish(resource)
         )
 
     def _provisioned(self, resource: PersistentResource) -> dict[str, Any]:
@@ -146,7 +130,7 @@ class ResourceService:
         if self._jobs_on(resource):
             return None
         self._world.resources.pop(resource.key, None)
-        self._journal.write("resource_deleted", **resource.key.journaled())
+        self._world.journal.write("resource_deleted", **resource.key.journaled())
         return dict(EMPTY)
 
     def _jobs_on(self, resource: PersistentResource) -> list[CustomJob]:
@@ -158,7 +142,7 @@ class ResourceService:
         before, resource.state = resource.state, state
         resource.error = error
         resource.updated_at = now()
-        self._journal.write(
+        self._world.journal.write(
             "resource_state", **resource.key.journaled(), before=before.value, state=state.value
         )
         self._lives.place_waiting(resource)
@@ -166,7 +150,7 @@ class ResourceService:
     def set_pools(self, resource: PersistentResource, pools: list[Pool]) -> None:
         resource.pools = pools
         resource.updated_at = now()
-        self._journal.write("pools_changed", **resource.journaled())
+        self._world.journal.write("pools_changed", **resource.journaled())
         self._lives.place_waiting(resource)
 
     def rendered(self, resource: PersistentResource) -> dict[str, Any]:
@@ -186,7 +170,7 @@ class ResourceService:
 
     def _pool(self, resource: PersistentResource, pool: Pool) -> dict[str, Any]:
         """64-bit numbers are strings, and left out when 0."""
-        lag_seconds = self._misbehaviour.now.used_replica_lag_seconds
+        lag_seconds = self._world.misbehaviour.now.used_replica_lag_seconds
         counts = {
             "replicaCount": pool.size,
             "usedReplicaCount": resource.used_seen(pool.id, lag_seconds=lag_seconds),

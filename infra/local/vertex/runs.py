@@ -13,15 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.vertex import environment
-from infra.local.vertex.behaviours import Misbehaviour
 from infra.local.vertex.custom_jobs import CustomJob
 from infra.local.vertex.environment import Place
-from infra.local.vertex.journal import Journal
-from infra.local.vertex.names import Projects
 from infra.local.vertex.ports import Ports
 from infra.local.vertex.replicas import ReplicaEnded, ReplicaEvent, ReplicaKey, Replicas, ReplicaStarted
-from infra.local.vertex.settings import Settings
-from infra.local.vertex.timeline import Timeline
+from infra.local.vertex.world import World
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,33 +43,19 @@ class Run:
 class Runs:
     """Guarded by the timeline's lock. `hear_exit(custom_job, exit)` is called under it."""
 
-    def __init__(
-        self,
-        *,
-        directory: Path,
-        settings: Settings,
-        journal: Journal,
-        timeline: Timeline,
-        misbehaviour: Misbehaviour,
-        projects: Projects,
-        hear_exit: HearExit,
-    ) -> None:
-        self._settings = settings
-        self._journal = journal
-        self._timeline = timeline
-        self._misbehaviour = misbehaviour
-        self._projects = projects
+    def __init__(self, world: World, hear_exit: HearExit) -> None:
+        self._world = world
         self._hear_exit = hear_exit
         self._runs: dict[str, Run] = {}
         self._ports = Ports()
         self._stopping = False
-        self._replicas = Replicas(directory, self._hear)
+        self._replicas = Replicas(world.directory / "output", self._hear)
 
     def start_warden(self) -> None:
         self._replicas.start_warden()
 
     def stop(self) -> None:
-        with self._timeline.lock:
+        with self._world.timeline.lock:
             self._stopping = True
         self._replicas.stop()
 
@@ -82,23 +64,23 @@ class Runs:
         for spec in job.spec["workerPoolSpecs"]:
             if (
                 int(spec.get("replicaCount", 0))
-                and environment.entry_point(spec, self._settings.images) is None
+                and environment.entry_point(spec, self._world.settings.images) is None
             ):
                 return str(environment.task_of(spec).get("imageUri", ""))
         return None
 
     def start(self, job: CustomJob) -> None:
-        if self._misbehaviour.now.run_processes:
+        if self._world.misbehaviour.now.run_processes:
             self._start_processes(job)
         else:
             self._start_clock(job)
 
     def _start_clock(self, job: CustomJob) -> None:
         self._runs[job.id] = Run()
-        seconds = simulated_seconds(job, default=self._misbehaviour.now.simulated_seconds)
+        seconds = simulated_seconds(job, default=self._world.misbehaviour.now.simulated_seconds)
         if seconds is not None:
             ended = ReplicaExit(replica="workerpool0-0", primary=True, exit_code=simulated_exit_code(job))
-            self._timeline.after(seconds, lambda: self._tell(job.id, ended))
+            self._world.timeline.after(seconds, lambda: self._tell(job.id, ended))
 
     def _tell(self, custom_job: str, ended: ReplicaExit) -> None:
         if custom_job in self._runs:
@@ -120,14 +102,16 @@ class Runs:
         ]
 
     def _start_replica(self, job: CustomJob, place: Place, places: Sequence[Place]) -> None:
-        extra = dict(self._settings.environment)
-        if self._settings.buckets:
-            extra["STAND_IN_BUCKETS"] = str(self._settings.buckets.absolute())
-        number = self._projects.number_of(job.project)
+        extra = dict(self._world.settings.environment)
+        if self._world.settings.buckets:
+            extra["STAND_IN_BUCKETS"] = str(self._world.settings.buckets.absolute())
+        number = self._world.projects.number_of(job.project)
         variables = environment.variables(job, place, places, project_number=number, extra=extra)
-        words = environment.entry_point(job.spec["workerPoolSpecs"][place.worker_pool], self._settings.images)
+        words = environment.entry_point(
+            job.spec["workerPoolSpecs"][place.worker_pool], self._world.settings.images
+        )
         argv = environment.command_line(words or [""], variables)
-        directory = self._settings.working_directory or Path.cwd()
+        directory = self._world.settings.working_directory or Path.cwd()
         self._replicas.start(_key(job.id, place.replica), argv, variables, directory)
 
     def is_over(self, custom_job: str) -> bool:
@@ -144,7 +128,9 @@ class Runs:
             return
         for replica in sorted(run.alive):
             self._replicas.terminate(_key(custom_job, replica))
-        self._timeline.after(self._settings.timings.kill_grace_seconds, lambda: self._kill(custom_job))
+        self._world.timeline.after(
+            self._world.settings.timings.kill_grace_seconds, lambda: self._kill(custom_job)
+        )
 
     def _kill(self, custom_job: str) -> None:
         if run := self._runs.get(custom_job):
@@ -157,24 +143,23 @@ class Runs:
                 self._ports.give_back(place.port)
 
     def _hear(self, event: ReplicaEvent) -> None:
-        with self._timeline.lock:
+        with self._world.timeline.lock:
             match event:
                 case ReplicaStarted(key=key, pid=pid):
-                    self._journal.write(
-                        "replica_started", custom_job=key.custom_job, replica=key.replica, pid=pid
-                    )
+                    self._write("replica_started", key, pid=pid)
                 case ReplicaEnded():
                     self._hear_end(event)
 
+    def _write(self, event: str, key: ReplicaKey, **how: int) -> None:
+        self._world.journal.write(event, custom_job=key.custom_job, replica=key.replica, **how)
+
     def _hear_end(self, event: ReplicaEnded) -> None:
         key = event.key
-        self._journal.write(
-            "replica_ended",
-            custom_job=key.custom_job,
-            replica=key.replica,
-            pid=event.pid,
-            exit_code=event.exit_code,
-        )
+        how = {"exit_code": event.exit_code}
+        if event.pid is None:
+            self._write("replica_not_started", key, **how)
+        else:
+            self._write("replica_ended", key, pid=event.pid, **how)
         run = self._runs.get(key.custom_job)
         if run is None or self._stopping:
             return
