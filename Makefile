@@ -13,7 +13,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test check bench probe-vertex lock clean
+.PHONY: help run test check generate bench probe-vertex lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,9 +32,13 @@ check: $(READY) ## format, lint, types, import arrows, generated files, Terrafor
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m infra.tools.generate --check
 	@if command -v terraform >/dev/null; then echo 'terraform fmt -check'; terraform fmt -check -diff -recursive infra; \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then echo 'REQUIRE_ALL=1, and terraform is not installed' >&2; exit 1; \
 	else echo 'not checked: the format of infra/*.tf (terraform is not installed)'; fi
+
+generate: $(READY) ## write every generated file: JSON Schemas, field table, state diagram
+	@$(BIN)/python -m infra.tools.generate
 
 bench: $(READY) ## speed and cost, as README and docs claim them
 	@$(BIN)/python -m benchmarks

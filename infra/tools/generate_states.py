@@ -1,0 +1,63 @@
+"""Writes docs/states.md, the picture of a job's life, from the table of legal moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from poolqueue.scheduling.jobs import MOVES, Outcome, State
+
+TARGET = Path(__file__).parents[2] / "docs" / "states.md"
+
+_MEANING = {
+    State.HELD: "kept from being considered",
+    State.QUEUED: "waits for its replicas, with a reason; a requeue leads here and keeps its place",
+    State.RESERVED: "its replicas are set aside, and the create call is on its way",
+    State.SUBMITTED: "Vertex AI has the custom job, and has not started it",
+    State.RUNNING: "Vertex AI runs it",
+    State.CANCELLING: "Vertex AI was asked to end it; its replicas stay reserved until that is confirmed",
+    State.ENDED: "over, with an outcome",
+}
+_HOW = {
+    Outcome.SUCCEEDED: "the custom job succeeded",
+    Outcome.FAILED: "the custom job failed, with its error",
+    Outcome.CANCELLED: "somebody cancelled it",
+    Outcome.REJECTED: "it was refused for good, with reasons, and nothing ran",
+    Outcome.EXPIRED: "it took longer than its timeout allows",
+    Outcome.LOST: "its custom job vanished, and how it ended cannot be known",
+}
+
+
+def page() -> str:
+    """The page as Markdown; GitHub draws the diagram."""
+    moves = [f"    {before} --> {after}" for before, afters in MOVES.items() for after in _in_order(afters)]
+    lines = [
+        "# States of a job",
+        "",
+        "State says where a job is, outcome how it ended, reason why it waits or was refused.",
+        "Generated from `poolqueue/scheduling/jobs.py` by `make generate`.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        f"    [*] --> {State.QUEUED}",
+        f"    [*] --> {State.ENDED}: refused",
+        *moves,
+        f"    {State.ENDED} --> [*]",
+        "```",
+        "",
+        *_table("state", _MEANING),
+        "",
+        *_table("outcome", _HOW),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _in_order(states: frozenset[State]) -> list[State]:
+    return [state for state in State if state in states]
+
+
+def _table(title: str, meanings: dict[State, str] | dict[Outcome, str]) -> list[str]:
+    return [
+        f"| {title} | |",
+        "|---|---|",
+        *(f"| `{name}` | {meaning} |" for name, meaning in meanings.items()),
+    ]
