@@ -1,0 +1,255 @@
+"""One installation in this process: real handlers, cycle and Vertex AI adapter; store and topics in memory.
+
+Vertex AI is the stand-in, over HTTP. Log lines are kept until a test delivers them, or delivered at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handlers import data_arrived, job_commanded, job_ended, job_requested, swept
+from handlers.delivery import Delivery
+from infra.local.vertex import StandIn
+from poolqueue.adapters.memory import MemoryDocuments
+from poolqueue.adapters.memory_publisher import MemoryPublisher
+from poolqueue.adapters.vertex import VertexAI
+from poolqueue.config import Settings
+from poolqueue.ports import Documents, Observer, Submitter
+from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
+from poolqueue.scheduling.jobs import Job, job_key
+from poolqueue.scheduling.pools import Resource
+from poolqueue.system import System
+from poolqueue.triggers import CloudEventView, Triggers
+
+LOCATION = "us-central1"
+SMALL = {"machineType": "n1-standard-4"}
+GPU = {"machineType": "g2-standard-12", "acceleratorType": "NVIDIA_L4", "acceleratorCount": 1}
+DISK = {"bootDiskType": "pd-ssd", "bootDiskSizeGb": 100}
+DEADLINE_SECONDS = 20.0
+
+
+class Clock:
+    """The real clock, which a test may put forward."""
+
+    def __init__(self) -> None:
+        self._offset = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._offset
+
+    def advance(self, **by: float) -> None:
+        self._offset += timedelta(**by)
+
+
+def pool(machine: Mapping[str, Any] = SMALL, replicas: int = 2, **changes: Any) -> dict[str, Any]:
+    return {"machine_spec": machine, "disk_spec": DISK, "replica_count": replicas, **changes}
+
+
+def worker_pool_spec(
+    *,
+    machine: Mapping[str, Any] = SMALL,
+    replicas: int = 1,
+    disk: Mapping[str, Any] | None = DISK,
+    **more: Any,
+) -> dict[str, Any]:
+    spec = {
+        "machineSpec": dict(machine),
+        "replicaCount": str(replicas),
+        "containerSpec": {"imageUri": "demo/image", "command": ["true"]},
+        **more,
+    }
+    return spec if disk is None else {**spec, "diskSpec": dict(disk)}
+
+
+def custom_job(*specs: dict[str, Any], name: str = "job", **job_spec: Any) -> dict[str, Any]:
+    spec = {
+        "persistentResourceId": "shared",
+        "workerPoolSpecs": list(specs) or [worker_pool_spec()],
+        **job_spec,
+    }
+    return {"displayName": name, "jobSpec": spec}
+
+
+def request(job_id: str | None = None, *specs: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A valid job request; `job_spec` goes into the custom job, anything else into the envelope."""
+    body = custom_job(*specs, name=job_id or "job", **changes.pop("job_spec", {}))
+    named = {} if job_id is None else {"job_id": job_id}
+    return {**named, **changes, "custom_job": body}
+
+
+class Installation:
+    def __init__(
+        self,
+        directory: Path,
+        project: str,
+        *,
+        pools: list[dict[str, Any]] | None = None,
+        settings: Mapping[str, Any] | None = None,
+        wrap: Callable[[Any], Any] = lambda port: port,
+        **stand_in: Any,
+    ) -> None:
+        self.project = project
+        self.name = ResourceName(project=project, location=LOCATION, id="shared")
+        self.clock = Clock()
+        self.log_lines: list[bytes] = []
+        self.documents = MemoryDocuments()
+        self.publisher = MemoryPublisher()
+        resource = {
+            "project": project,
+            "location": LOCATION,
+            "id": "shared",
+            "pools": pools or [pool()],
+        }
+        behaviour = {"run_processes": False, **stand_in.pop("behaviour", {})}
+        self.stand_in = StandIn(
+            directory,
+            stand_in.pop("persistent_resources", [resource]),
+            publish=lambda data, _attributes: self.log_lines.append(data),
+            behaviour=behaviour,
+            **stand_in,
+        )
+        self._ids = itertools.count(1)
+        self._settings = Settings.model_validate(
+            {
+                "installation": "testing",
+                "project": project,
+                "location": LOCATION,
+                "teams": [{"name": "research", "topics": ["job-requests"]}],
+                "pacing": {"creates_per_minute": 10_000},
+                **(settings or {}),
+            }
+        )
+        self._wrap = wrap
+
+    def __enter__(self) -> Installation:
+        self.stand_in.start()
+        vertex = VertexAI(endpoint=self.stand_in.endpoint)
+        self.system = self.system_with(documents=self.documents, submitter=vertex, observer=vertex)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stand_in.stop()
+
+    def system_with(self, *, documents: Documents, submitter: Submitter, observer: Observer) -> System:
+        return System(
+            settings=self._settings,
+            documents=self._wrap(documents),
+            publisher=self.publisher,
+            submitter=submitter,
+            observer=observer,
+            clock=self.clock,
+            token=lambda: uuid.uuid4().hex,
+            sleep=time.sleep,
+        )
+
+    # --- what happens to it
+
+    def delivery(self, topic: str, data: bytes, attributes: Mapping[str, str] | None = None) -> Delivery:
+        return Delivery(
+            topic=f"projects/{self.project}/topics/{topic}",
+            message_id=str(next(self._ids)),
+            publish_time=self.clock(),
+            data=data,
+            attributes=attributes or {},
+        )
+
+    def ask(self, body: Any, *, topic: str = "job-requests", **attributes: str) -> Delivery:
+        """Deliver a job request, and give the delivery, so that a test can deliver it again."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        delivery = self.delivery(topic, data, attributes)
+        job_requested.handle(self.system, delivery)
+        return delivery
+
+    def command(self, *, topic: str = "job-commands", **body: Any) -> Mapping[str, Any]:
+        """Deliver a command, and give its record."""
+        named = {"id": f"command-{next(self._ids)}", "author": "tester", "reason": "a test", **body}
+        job_commanded.handle(self.system, self.delivery(topic, json.dumps(named).encode()))
+        fields = self.documents.read([f"commands/{named['id']}"])[0].fields
+        assert fields is not None
+        return fields
+
+    def sweep(self) -> None:
+        swept.handle(self.system, self.delivery("sweeps", b"{}"))
+
+    def arrive(self, triggers: Triggers, event: CloudEventView) -> None:
+        data_arrived.handle(self.system, triggers, event)
+
+    def deliver_log_lines(self) -> int:
+        """Deliver what the log sink has sent by now; how many."""
+        lines, self.log_lines = self.log_lines, []
+        for line in lines:
+            job_ended.handle(self.system, self.delivery("job-ended", line))
+        return len(lines)
+
+    def finish(self, job_id: str, state: str = "SUCCEEDED", **error: Any) -> None:
+        """End a running custom job at Vertex AI, and deliver the log line that says so."""
+        job = self.job(job_id)
+        assert job.custom_job is not None, f"{job_id} is {job.state}, with no custom job"
+        number = job.custom_job.rsplit("/", 1)[-1]
+        self.wait_running(job_id)
+        self.stand_in.finish(custom_job=number, state=f"JOB_STATE_{state}", **error)
+        self.wait(lambda: self.log_lines, f"the log line of {job_id}")
+        self.deliver_log_lines()
+
+    # --- what can be seen
+
+    def job(self, job_id: str, *, team: str = "research") -> Job:
+        fields = self.documents.read([job_path(job_key(team, job_id))])[0].fields
+        assert fields is not None, f"there is no job {job_id}"
+        return read_job(fields)
+
+    def resource(self) -> Resource:
+        fields = self.documents.read([resource_path(self.name)])[0].fields
+        assert fields is not None, "the resource is not known yet"
+        return read_resource(fields)
+
+    def outcomes(self, job_id: str) -> list[dict[str, Any]]:
+        """The messages on job-outcomes about one job, in the order in which they were published."""
+        topic = f"projects/{self.project}/topics/job-outcomes"
+        bodies = [json.loads(message.body) for message in self.publisher.on(topic)]
+        return [body for body in bodies if body["job_id"] == job_id]
+
+    def states(self, job_id: str) -> list[str]:
+        return [entry.state.value for entry in self.job(job_id).history]
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        return [line for line in self.stand_in.journal() if line["event"] == kind]
+
+    def wait_running(self, job_id: str) -> None:
+        name = self.job(job_id).custom_job
+        assert name is not None
+        self.wait(lambda: self._state(name) == "RUNNING", f"{job_id} to run at Vertex AI")
+
+    def _state(self, name: str) -> str | None:
+        seen = self.system.observer.custom_job(name)
+        return seen and seen.state.value
+
+    @staticmethod
+    def wait(ask: Callable[[], Any], what: str, *, seconds: float = DEADLINE_SECONDS) -> Any:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if answer := ask():
+                return answer
+            time.sleep(0.005)
+        pytest.fail(f"waited {seconds} s for {what}")
+
+
+def push_body(delivery: Delivery) -> bytes:
+    """The delivery as a push subscription sends it."""
+    message = {
+        "data": base64.b64encode(delivery.data).decode(),
+        "attributes": dict(delivery.attributes),
+        "messageId": delivery.message_id,
+        "publishTime": delivery.publish_time.isoformat().replace("+00:00", "Z"),
+    }
+    return json.dumps({"message": message, "subscription": "projects/demo/subscriptions/s"}).encode()
