@@ -27,21 +27,18 @@ def test_a_custom_job_is_submitted_and_seen(tmp_path: Path, demo_project: str) -
             api_transport="rest",
             credentials=AnonymousCredentials(),
         )
-        try:
-            command = ["python3", "-c", "import os; print(os.environ['AIP_MODEL_DIR'])"]
-            job = aiplatform.CustomJob(
-                display_name="high-level",
-                worker_pool_specs=[worker_pool_spec(command)],
-                base_output_dir="gs://demo-bucket/run",
-                labels={"a": "b"},
-            )
-            job.submit(persistent_resource_id="shared", timeout=3600)
-            wait_for_state(stand_in, job.resource_name, "SUCCEEDED")
+        command = ["python3", "-c", "import os; print(os.environ['AIP_MODEL_DIR'])"]
+        job = aiplatform.CustomJob(
+            display_name="high-level",
+            worker_pool_specs=[worker_pool_spec(command)],
+            base_output_dir="gs://demo-bucket/run",
+            labels={"a": "b"},
+        )
+        job.submit(persistent_resource_id="shared", timeout=3600)
+        wait_for_state(stand_in, job.resource_name, "SUCCEEDED")
 
-            assert job.state is aiplatform.gapic.JobState.JOB_STATE_SUCCEEDED
-            assert output(stand_in, job.resource_name) == "gs://demo-bucket/run/model/\n"
-            assert [each.name for each in aiplatform.CustomJob.list()] == [job.name]
-            assert aiplatform.CustomJob.get(job.resource_name).labels == {"a": "b"}
-            assert len(events(stand_in, "custom_job_created")) == 1
-        finally:
-            aiplatform.initializer.global_pool.shutdown()
+        assert job.state is aiplatform.gapic.JobState.JOB_STATE_SUCCEEDED
+        assert output(stand_in, job.resource_name) == "gs://demo-bucket/run/model/\n"
+        assert [each.name for each in aiplatform.CustomJob.list()] == [job.name]
+        assert aiplatform.CustomJob.get(job.resource_name).labels == {"a": "b"}
+        assert len(events(stand_in, "custom_job_created")) == 1

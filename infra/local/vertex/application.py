@@ -5,28 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import threading
-import time
-from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from infra.local.vertex.admin import Admin
-from infra.local.vertex.behaviours import InjectedError, seconds_of
+from infra.local.vertex.behaviours import seconds_of
 from infra.local.vertex.calls import Call, query_parameters
 from infra.local.vertex.errors import ServiceError, invalid_payload
 from infra.local.vertex.job_service import JobService
 from infra.local.vertex.operations import Operations
+from infra.local.vertex.quotas import Quotas
 from infra.local.vertex.resource_service import ResourceService
 from infra.local.vertex.routes import Route, route
 from infra.local.vertex.server import Answer, Request
 from infra.local.vertex.world import World
 
 log = logging.getLogger(__name__)
-
-_SUBMISSIONS = frozenset(
-    {"CreateCustomJob", "DeleteCustomJob", "CreatePersistentResource", "DeletePersistentResource"}
-)
-_A_MINUTE = 60.0
 
 
 class Application:
@@ -44,7 +38,7 @@ class Application:
         self._world = world
         self._admin = admin
         self._stopping = threading.Event()
-        self._recent: dict[tuple[str, str, bool], deque[float]] = defaultdict(deque)
+        self._quotas = Quotas()
         self._rpcs: Mapping[str, Callable[[Call], dict[str, Any]]] = {
             "CreateCustomJob": jobs.create,
             "ListCustomJobs": jobs.list_jobs,
@@ -104,11 +98,14 @@ class Application:
         if injected and not injected.after_effect:
             return _refusal(injected.error())
         try:
-            self._count(found)
-            answer = Answer(status=200, body=self._rpcs[found.rpc](self._call(found, request)))
+            answer = Answer(status=200, body=self._result(self._call(found, request)))
         except ServiceError as error:
             answer = _refusal(error)
-        return _spoiled(answer, injected)
+        return _refusal(injected.error()) if injected else answer
+
+    def _result(self, call: Call) -> dict[str, Any]:
+        self._quotas.count(call.rpc, call.project, call.location, self._world.misbehaviour.now.quota)
+        return self._rpcs[call.rpc](call)
 
     def _call(self, found: Route, request: Request) -> Call:
         return Call(
@@ -119,21 +116,6 @@ class Application:
             query=query_parameters(request.query),
             body=request.body,
         )
-
-    def _count(self, found: Route) -> None:
-        """The request quotas, if there are any."""
-        submission = found.rpc in _SUBMISSIONS
-        quota = self._world.misbehaviour.now.quota
-        most = quota.submissions_per_minute if submission else quota.reads_per_minute
-        recent = self._recent[self._world.projects.id_of(found.project), found.location, submission]
-        while recent and recent[0] < time.monotonic() - _A_MINUTE:
-            recent.popleft()
-        if most is not None and len(recent) >= most:
-            metric = "job_or_lro_submission_requests" if submission else "resource_management_requests"
-            raise ServiceError(
-                "RESOURCE_EXHAUSTED", f"Quota exceeded for quota metric aiplatform.googleapis.com/{metric}."
-            )
-        recent.append(time.monotonic())
 
     def _record(self, request: Request, rpc: str, answer: Answer | None) -> None:
         labels = {"labels": _labels(request.body)} if rpc == "CreateCustomJob" else {}
@@ -149,10 +131,6 @@ class Application:
 
 def _refusal(error: ServiceError) -> Answer:
     return Answer(status=error.code, body=error.body())
-
-
-def _spoiled(answer: Answer, injected: InjectedError | None) -> Answer:
-    return _refusal(injected.error()) if injected else answer
 
 
 def _object(body: bytes) -> dict[str, Any]:

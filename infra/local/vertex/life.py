@@ -183,9 +183,10 @@ class Lives:
     def cancel(self, job: CustomJob) -> None:
         """No effect on a job that has ended."""
         self._world.journal.write("cancel_requested", custom_job=job.id)
-        if job.ended or job.state is State.CANCELLING:
+        if job.ended:
             return
-        self._move(job, State.CANCELLING)
+        if job.state is not State.CANCELLING:
+            self._move(job, State.CANCELLING)
         if not self._concerns("ignore_cancel", job):
             self.conclude(job, verdicts.CANCELLED)
 
