@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from google.pubsub_v1 import types
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infra.local.pubsub.backlog import Backlog, Lease, Redelivery
 
@@ -160,6 +163,49 @@ def test_messages_of_a_key_come_one_after_the_other(clock: Clock) -> None:
     assert sorted(lease.message.data for lease in first) == [b"1", b"3", b"4"]
     backlog.acknowledge([lease.ack_id for lease in first])
     assert [lease.message.data for lease in take(backlog)] == [b"2"]
+
+
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.sampled_from(["add", "acknowledge", "refuse", "extend", "wait"]),
+            st.tuples(st.just("take"), st.integers(1, 4)),
+        ),
+        max_size=60,
+    ),
+    ordered=st.booleans(),
+)
+def test_nothing_is_lost_whatever_happens(steps: list[Any], *, ordered: bool) -> None:
+    clock, grave = Clock(), Grave()
+    redelivery = Redelivery(minimum_seconds=1, maximum_seconds=2, max_attempts=3)
+    backlog = a_backlog(clock, redelivery, ordered=ordered, bury=grave)
+    added, acknowledged, held = 0, set(), deque[Lease]()
+    for step in steps:
+        match step:
+            case "add":
+                backlog.add(a_message(str(added).encode(), key=str(added % 2)))
+                added += 1
+            case ("take", limit):
+                held.extend(take(backlog, limit, seconds=3))
+            case "acknowledge" if held:
+                lease = held.popleft()
+                if backlog.leased({lease.ack_id}):
+                    acknowledged.add(lease.message.data)
+                backlog.acknowledge([lease.ack_id])
+            case "refuse" if held:
+                backlog.refuse([held.popleft().ack_id])
+            case "extend" if held:
+                backlog.extend(held[0].ack_id, 5)
+            case _:
+                clock.now += 1
+
+    for _ in range(20 * (added + 1)):
+        clock.now += 10
+        for lease in take(backlog):
+            acknowledged.add(lease.message.data)
+            backlog.acknowledge([lease.ack_id])
+
+    assert acknowledged | {body for body, _ in grave.buried} == {str(n).encode() for n in range(added)}
 
 
 def test_a_waiting_reader_gets_a_message_that_arrives() -> None:
