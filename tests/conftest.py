@@ -7,12 +7,17 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests import leftover_processes
 from tests.requirements_of_tests import REQUIREMENTS, missing
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("pool-queue", deadline=None)
+hypothesis.settings.load_profile("pool-queue")
 
 
 def pytest_configure(config: pytest.Config) -> None:
