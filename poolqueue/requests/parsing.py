@@ -10,7 +10,7 @@ from typing import Any
 
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.durations import whole_seconds
-from poolqueue.requests.limits import check_limits
+from poolqueue.requests.limits import MOST_WORKER_POOL_SPECS, check_limits
 from poolqueue.requests.naming import ResourceName, is_id, resource_name
 from poolqueue.requests.normalising import known_spelling, normalised
 from poolqueue.requests.reading import Unreadable, read_mapping
@@ -90,7 +90,7 @@ def parse_request(
             persistent_resource=resource.id if resource else None,
             digest=_digest_of_bytes(data, attributes),
             problems=tuple(problems.found),
-            worker_pools=tuple(_readable_pools(custom_job)),
+            worker_pools=tuple(_readable_pools(custom_job, problems)),
         )
     return _job_request(job_id, settings, custom_job, resource)
 
@@ -220,22 +220,19 @@ def _worker_pools(specs: list[Mapping[str, Any]]) -> tuple[WorkerPool, ...]:
     )
 
 
-def _readable_pools(custom_job: Mapping[str, Any]) -> Iterator[WorkerPool]:
-    """Of a custom job with problems, the worker pool specs that say which machines they want."""
-    job_spec = custom_job.get("jobSpec")
-    specs = job_spec.get("workerPoolSpecs") if isinstance(job_spec, dict) else None
-    for index, spec in enumerate(specs if isinstance(specs, list) else []):
-        machine = spec.get("machineSpec") if isinstance(spec, dict) else None
-        disk = spec.get("diskSpec", {}) if isinstance(spec, dict) else None
-        if not isinstance(machine, dict) or not isinstance(disk, dict) or not machine.get("machineType"):
-            continue
-        replicas = str(spec.get("replicaCount", "1"))
-        yield WorkerPool(
-            index=index,
-            machine=canonical_machine(machine),
-            disk=canonical_disk(disk),
-            replicas=int(replicas) if replicas.isascii() and replicas.isdigit() else 1,
-        )
+def _readable_pools(custom_job: Mapping[str, Any], problems: Problems) -> Iterator[WorkerPool]:
+    """Of a custom job with problems, the worker pool specs whose machine and disk have none."""
+    specs = custom_job.get("jobSpec", {}).get("workerPoolSpecs", [])
+    for index, spec in enumerate(specs[:MOST_WORKER_POOL_SPECS]):
+        place = f"custom_job.jobSpec.workerPoolSpecs[{index}]."
+        wrong = (f"{place}machineSpec", f"{place}diskSpec")
+        if "machineSpec" in spec and not any(each.path.startswith(wrong) for each in problems.found):
+            yield WorkerPool(
+                index=index,
+                machine=canonical_machine(spec["machineSpec"]),
+                disk=canonical_disk(spec.get("diskSpec", {})),
+                replicas=max(1, int(spec.get("replicaCount", 1))),
+            )
 
 
 def _images(specs: list[Mapping[str, Any]]) -> tuple[str, ...]:

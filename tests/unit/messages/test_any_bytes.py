@@ -45,7 +45,7 @@ ATTRIBUTES = st.dictionaries(
     st.text(max_size=20),
     max_size=4,
 )
-MANY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def check(message: bytes, attributes: dict[str, str]) -> None:

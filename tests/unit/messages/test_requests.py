@@ -290,6 +290,23 @@ def test_all_problems_come_in_one_answer_each_told_once() -> None:
     assert all(problem.problem and problem.remedy for problem in problems)
 
 
+def test_a_refusal_keeps_the_worker_pool_specs_that_pools_can_still_be_held_against() -> None:
+    parsed = parse(
+        custom_job(
+            workerPoolSpecs=[
+                worker_pool_spec(replicaCount=2),
+                worker_pool_spec(machineSpec={"machineType": "n1", "acceleratorType": "NVIDIA_L5"}),
+                worker_pool_spec(diskSpec={"bootDiskSizeGb": 1}),
+                worker_pool_spec(machineSpec=7),
+                worker_pool_spec(replicaCount=-1),
+            ]
+        )
+    )
+
+    assert isinstance(parsed, BadRequest)
+    assert [(pool.index, pool.replicas) for pool in parsed.worker_pools] == [(0, 2), (4, 1)]
+
+
 @pytest.mark.parametrize(
     ("message", "path", "remedy"),
     [

@@ -115,7 +115,8 @@ def test_schema_and_parser_agree_on_commands(message: dict[str, Any], *, valid: 
 def test_outcome_messages_follow_their_schema() -> None:
     problem = Problem(path="p", value="v", problem="x", remedy="y")
     full, _ = outcome_message(
-        job_id="j", team="t", state="ended", outcome="rejected", sequence=3, at=AT, reason="r", attempt=1,
+        job_id="j", team="t", state="ended", outcome="rejected", sequence=3, at=AT, reason="r",
+        note="n", attempt=1,
         persistent_resource="gpu-a", custom_job="c", problems=[problem], error="e",
         queued=AT, submitted=AT, started=AT, ended=AT,
     )  # fmt: skip
