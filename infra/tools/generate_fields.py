@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -89,8 +90,10 @@ def _snake(name: str) -> str:
 
 
 def _output_only(message: Any) -> frozenset[str]:
-    # The installed descriptors carry no field behaviour; the client's docstrings do.
-    documented = re.findall(r"^ {8}(\w+) \(.+\):\n\s+Output only\.", message.__doc__, re.MULTILINE)
+    # The installed descriptors carry no field behaviour; the client's docstrings do. From Python 3.13 on, they
+    # come without their common indentation.
+    documentation = inspect.cleandoc(message.__doc__)
+    documented = re.findall(r"^ {4}(\w+) \(.+\):\n\s+Output only\.", documentation, re.MULTILINE)
     fields = {field.name: field.json_name for field in message.pb(message()).DESCRIPTOR.fields}
     return frozenset(fields[name] for name in documented)
 
