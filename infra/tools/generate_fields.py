@@ -90,8 +90,8 @@ def _snake(name: str) -> str:
 
 
 def _output_only(message: Any) -> frozenset[str]:
-    # The installed descriptors carry no field behaviour; the client's docstrings do. From Python 3.13 on, they
-    # come without their common indentation.
+    # The installed descriptors carry no field behaviour; the client's docstrings do, from Python 3.13 on
+    # without their common indentation.
     documentation = inspect.cleandoc(message.__doc__)
     documented = re.findall(r"^ {4}(\w+) \(.+\):\n\s+Output only\.", documentation, re.MULTILINE)
     fields = {field.name: field.json_name for field in message.pb(message()).DESCRIPTOR.fields}
