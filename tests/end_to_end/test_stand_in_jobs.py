@@ -348,3 +348,16 @@ def test_images_have_the_entry_points_they_are_given(tmp_path: Path, demo_projec
         wait_for_state(stand_in, known, "SUCCEEDED")
         wait_for_state(stand_in, unknown, "FAILED")
         assert output(stand_in, known) == "['--lr=1']\n"
+
+
+def test_replicas_are_told_of_buckets_and_start_where_they_should(tmp_path: Path, demo_project: str) -> None:
+    buckets = tmp_path / "buckets"
+    program = "import os; print(os.environ['STAND_IN_BUCKETS'], os.environ['COLOUR'], os.getcwd())"
+    settings = {"buckets": buckets, "working_directory": tmp_path, "environment": {"COLOUR": "red"}}
+    with start(tmp_path, demo_project, **settings) as stand_in:
+        created = client(stand_in).create_custom_job(
+            parent=parent(demo_project), custom_job=custom_job(worker_pool_spec(python(program))), timeout=10
+        )
+
+        wait_for_state(stand_in, created.name, "SUCCEEDED")
+        assert output(stand_in, created.name) == f"{buckets} red {tmp_path}\n"

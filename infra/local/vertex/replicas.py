@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from infra.local.vertex import warden
@@ -48,6 +49,9 @@ class Replicas:
         self._directory = directory
         self._hear = hear
         self._warden: subprocess.Popen[str] | None = None
+        # Orders are written by a thread of their own: whoever gives one holds the lock that hearing needs.
+        self._orders: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._writer = threading.Thread(target=self._write, name="stand-in-orders", daemon=True)
         self._listener = threading.Thread(target=self._listen, name="stand-in-replicas", daemon=True)
 
     def start_warden(self) -> None:
@@ -58,16 +62,16 @@ class Replicas:
             text=True,
             start_new_session=True,
         )
+        self._writer.start()
         self._listener.start()
 
     def stop(self) -> None:
-        if self._warden is None or self._warden.stdin is None or self._warden.stdout is None:
+        if self._warden is None:
             return
-        with contextlib.suppress(BrokenPipeError):
-            self._warden.stdin.close()
+        self._orders.put(None)
+        self._writer.join()
         self._listener.join()
         self._warden.wait()
-        self._warden.stdout.close()
 
     def output_path(self, key: ReplicaKey) -> Path:
         return self._directory / key.custom_job / f"{key.replica}.log"
@@ -91,16 +95,22 @@ class Replicas:
         self._order(order="signal", key=str(key), signal=int(signal.SIGKILL))
 
     def _order(self, **order: Any) -> None:
-        if self._warden is None or self._warden.stdin is None:
-            raise RuntimeError("the warden was not started")
-        self._warden.stdin.write(json.dumps(order) + "\n")
-        self._warden.stdin.flush()
+        self._orders.put(order)
+
+    def _write(self) -> None:
+        assert self._warden
+        assert self._warden.stdin
+        with contextlib.suppress(BrokenPipeError), self._warden.stdin as orders:
+            while (order := self._orders.get()) is not None:
+                orders.write(json.dumps(order) + "\n")
+                orders.flush()
 
     def _listen(self) -> None:
-        if self._warden is None or self._warden.stdout is None:
-            raise RuntimeError("the warden was not started")
-        for line in self._warden.stdout:
-            self._hear(_event(json.loads(line)))
+        assert self._warden
+        assert self._warden.stdout
+        with self._warden.stdout as events:
+            for line in events:
+                self._hear(_event(json.loads(line)))
 
 
 def _event(told: Mapping[str, Any]) -> ReplicaEvent:
