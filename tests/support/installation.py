@@ -1,6 +1,7 @@
 """One installation in this process: real handlers, cycle and Vertex AI adapter; store and topics in memory.
 
 Vertex AI is the stand-in, over HTTP. Log lines are kept until a test delivers them, or delivered at once.
+A cycle that lingers puts the clock forward instead of waiting.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -24,7 +25,8 @@ from poolqueue.adapters.memory import MemoryDocuments
 from poolqueue.adapters.memory_publisher import MemoryPublisher
 from poolqueue.adapters.vertex import VertexAI
 from poolqueue.config import Settings
-from poolqueue.ports import Documents, Observer, Submitter
+from poolqueue.cycle.retrying import LONGEST_PAUSE_SECONDS
+from poolqueue.ports import Created, CustomJob, Documents, Observer, Query, Submitter
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
 from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pools import Resource
@@ -49,6 +51,13 @@ class Clock:
 
     def advance(self, **by: float) -> None:
         self._offset += timedelta(**by)
+
+    def sleep(self, seconds: float) -> None:
+        """Rivals really wait for one another, shortly; whoever waits for time to pass makes it pass."""
+        if seconds > LONGEST_PAUSE_SECONDS:
+            self.advance(seconds=seconds)
+        else:
+            time.sleep(seconds)
 
 
 def pool(machine: Mapping[str, Any] = SMALL, replicas: int = 2, **changes: Any) -> dict[str, Any]:
@@ -131,7 +140,7 @@ class Installation:
         )
         self._wrap = wrap
 
-    def __enter__(self) -> Installation:
+    def __enter__(self) -> Self:
         self.stand_in.start()
         vertex = VertexAI(endpoint=self.stand_in.endpoint)
         self.system = self.system_with(documents=self.documents, submitter=vertex, observer=vertex)
@@ -149,7 +158,7 @@ class Installation:
             observer=observer,
             clock=self.clock,
             token=lambda: uuid.uuid4().hex,
-            sleep=time.sleep,
+            sleep=self.clock.sleep,
         )
 
     # --- what happens to it
@@ -178,6 +187,13 @@ class Installation:
         assert fields is not None
         return fields
 
+    def submit_directly(self, *specs: dict[str, Any], name: str = "foreign", **more: Any) -> str:
+        """Somebody else's custom job, which did not come through the queue; its full name."""
+        body = {**custom_job(*specs, name=name), **more}
+        answer = self.system.submitter.create(self.name.parent, body, timeout_seconds=20)
+        assert isinstance(answer, Created), answer
+        return answer.custom_job.name
+
     def sweep(self) -> None:
         swept.handle(self.system, self.delivery("sweeps", b"{}"))
 
@@ -193,13 +209,18 @@ class Installation:
 
     def finish(self, job_id: str, state: str = "SUCCEEDED", **error: Any) -> None:
         """End a running custom job at Vertex AI, and deliver the log line that says so."""
+        self.finish_quietly(job_id, state, **error)
+        self.deliver_log_lines()
+
+    def finish_quietly(self, job_id: str, state: str = "SUCCEEDED", **error: Any) -> None:
+        """End a running custom job at Vertex AI, and wait for the log line; a test delivers it."""
         job = self.job(job_id)
         assert job.custom_job is not None, f"{job_id} is {job.state}, with no custom job"
         number = job.custom_job.rsplit("/", 1)[-1]
         self.wait_running(job_id)
+        lines = len(self.log_lines)
         self.stand_in.finish(custom_job=number, state=f"JOB_STATE_{state}", **error)
-        self.wait(lambda: self.log_lines, f"the log line of {job_id}")
-        self.deliver_log_lines()
+        self.wait(lambda: len(self.log_lines) > lines, f"the log line of {job_id}")
 
     # --- what can be seen
 
@@ -215,9 +236,7 @@ class Installation:
 
     def outcomes(self, job_id: str) -> list[dict[str, Any]]:
         """The messages on job-outcomes about one job, in the order in which they were published."""
-        topic = f"projects/{self.project}/topics/job-outcomes"
-        bodies = [json.loads(message.body) for message in self.publisher.on(topic)]
-        return [body for body in bodies if body["job_id"] == job_id]
+        return [body for body in self.outcome_messages() if body["job_id"] == job_id]
 
     def states(self, job_id: str) -> list[str]:
         return [entry.state.value for entry in self.job(job_id).history]
@@ -225,12 +244,24 @@ class Installation:
     def events(self, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.stand_in.journal() if line["event"] == kind]
 
+    def dead_letters(self) -> list[Mapping[str, Any]]:
+        found = self.documents.find(Query(collection="dead_letters", newest_first="at"))
+        return [document.fields for document in found if document.fields is not None]
+
+    def outcome_messages(self) -> list[dict[str, Any]]:
+        topic = f"projects/{self.project}/topics/job-outcomes"
+        return [json.loads(message.body) for message in self.publisher.on(topic)]
+
+    def alive(self) -> list[CustomJob]:
+        """The custom jobs that are not terminal, as Vertex AI lists them."""
+        return self.system.observer.unfinished(self.name.parent)
+
     def wait_running(self, job_id: str) -> None:
         name = self.job(job_id).custom_job
         assert name is not None
-        self.wait(lambda: self._state(name) == "RUNNING", f"{job_id} to run at Vertex AI")
+        self.wait(lambda: self.state_of(name) == "RUNNING", f"{job_id} to run at Vertex AI")
 
-    def _state(self, name: str) -> str | None:
+    def state_of(self, name: str) -> str | None:
         seen = self.system.observer.custom_job(name)
         return seen and seen.state.value
 
