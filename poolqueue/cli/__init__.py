@@ -1,0 +1,1 @@
+"""`poolctl`, the operators' command: what it shows, and the commands it publishes."""

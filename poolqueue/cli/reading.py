@@ -1,0 +1,148 @@
+"""Reads what the views show: a bounded number of documents, whatever waits, in queries that have an index."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from poolqueue.cli.views import JobView, ResourceView, Snapshot, ended_view, resource_view
+from poolqueue.config import Settings
+from poolqueue.ports import Document, Documents, Query
+from poolqueue.records import (
+    ResourceName,
+    job_path,
+    pace_path,
+    queue_path,
+    read_job,
+    read_pace,
+    read_queue,
+    read_resource,
+    region_key,
+    resource_path,
+)
+from poolqueue.scheduling.admission import Policy, Waiting
+from poolqueue.scheduling.jobs import Job, job_key
+from poolqueue.scheduling.pace import take
+from poolqueue.scheduling.pools import Reservation, Resource
+
+RESOURCES_LIMIT = 500
+ARRIVALS_LIMIT = 200
+DETAILS_LIMIT = 500
+SLOTS_ASKED = 50
+CREATES_PER_MINUTE = 50
+
+# An ended job without what may be large: the request's body and the history.
+ENDED_FIELDS = (
+    "team", "job_id", "variant", "resource", "priority", "display_name", "created", "state", "outcome",
+    "reason", "demands", "attempt", "error", "submitted", "started", "ended_at",
+)  # fmt: skip
+_LEFT_OUT: Mapping[str, Any] = {"custom_job_body": "", "digest": "", "tokens": (), "history": ()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """Reads the resources of `regions`, pairs of project and location, by the rules of an installation."""
+
+    documents: Documents
+    regions: Sequence[tuple[str, str]]
+    policy_of: Callable[[str], Policy] = lambda _id: Policy()
+    creates_per_minute: int = CREATES_PER_MINUTE
+
+    @classmethod
+    def of(cls, documents: Documents, settings: Settings) -> Self:
+        return cls(
+            documents=documents,
+            regions=settings.regions(),
+            policy_of=lambda id_: Policy(patience=settings.of_resource(id_).patience),
+            creates_per_minute=settings.pacing.creates_per_minute,
+        )
+
+    def resources(
+        self, *, now: datetime, only: ResourceName | str | None = None, details: int = DETAILS_LIMIT
+    ) -> list[ResourceView]:
+        """The resources known in the regions, or the one named. Documents of up to `details` jobs per
+        resource that hold replicas are read, for their priority and exact state.
+        """
+        views = (self._view(name, now, details) for name in self._names(only))
+        return [view for view in views if view is not None]
+
+    def ended(self, *, limit: int) -> list[JobView]:
+        """The jobs that ended last, the latest first."""
+        query = Query(collection="jobs", newest_first="ended_at", select=ENDED_FIELDS, limit=limit)
+        found = self.documents.find(query)
+        return [ended_view(read_job({**_LEFT_OUT, **each.fields})) for each in found if each.fields]
+
+    def _names(self, only: ResourceName | str | None) -> list[ResourceName]:
+        if isinstance(only, ResourceName):
+            return [only]
+        if only is not None:
+            return [ResourceName(project=p, location=l_, id=only) for p, l_ in self.regions]
+        return [name for region in self.regions for name in self._known(*region)]
+
+    def _known(self, project: str, location: str) -> list[ResourceName]:
+        where = {"region": region_key(project, location)}
+        query = Query(collection="resources", where=where, select=("name",), limit=RESOURCES_LIMIT)
+        found = self.documents.find(query)
+        return [ResourceName.from_full(each.fields["name"]) for each in found if each.fields]
+
+    def _view(self, name: ResourceName, now: datetime, details: int) -> ResourceView | None:
+        # Arrivals first: what is folded into the queue meanwhile is then seen twice rather than not at all.
+        query = Query(collection="jobs", where={"inbox": name.key}, limit=ARRIVALS_LIMIT)
+        arrivals = [read_job(each.fields) for each in self.documents.find(query) if each.fields]
+        resource_document, *shards = self._resource_and_queue(name)
+        if resource_document.fields is None and not arrivals:
+            return None
+        resource = _resource(resource_document, name)
+        waiting = read_queue(shard.fields for shard in shards).lines
+        held = {job_key(r.team, r.job_id) for r in resource.reservations.values()}
+        new = [_line(job) for job in arrivals if job.key not in waiting and job.key not in held]
+        snapshot = Snapshot(
+            resource=resource,
+            waiting=[line.waiting for key, line in waiting.items() if key not in held] + new,
+            jobs=self._jobs(list(resource.reservations.values())[:details]),
+            slots=self._slots(name, now),
+            policy=self.policy_of(name.id),
+            more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
+        )
+        return resource_view(snapshot, now=now)
+
+    def _resource_and_queue(self, name: ResourceName) -> list[Document]:
+        """The resource's document and its queue's, as of one moment: one read unless there are shards."""
+        shards = 1
+        while True:
+            paths = [queue_path(name, shard) for shard in range(shards)]
+            found = self.documents.read([resource_path(name), *paths])
+            there = _resource(found[0], name).shards
+            if there <= shards:
+                return found[: there + 1]
+            shards = there
+
+    def _slots(self, name: ResourceName, now: datetime) -> int:
+        document = self.documents.read([pace_path(name.project, name.location)])[0]
+        pace = read_pace(document.fields)
+        return take(pace, SLOTS_ASKED, limit=self.creates_per_minute, now=now).slots
+
+    def _jobs(self, reservations: Iterable[Reservation]) -> dict[str, Job]:
+        keys = [job_key(r.team, r.job_id) for r in reservations]
+        found = [read_job(each.fields) for each in self.documents.read([*map(job_path, keys)]) if each.fields]
+        return {job.key: job for job in found}
+
+
+def _resource(document: Document, name: ResourceName) -> Resource:
+    return Resource(name=name.full) if document.fields is None else read_resource(document.fields)
+
+
+def _line(job: Job) -> Waiting:
+    """A new job as the next cycle will see it."""
+    return Waiting(
+        team=job.team,
+        job_id=job.job_id,
+        priority=job.priority,
+        arrived=job.created,
+        demands=job.demands,
+        attempt=job.attempt,
+        not_before=job.not_before,
+        is_new=True,
+    )
