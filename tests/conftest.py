@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 import hypothesis
@@ -41,17 +41,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    tests_by_reason = defaultdict(list)
+    files_by_reason: dict[str, Counter[str]] = defaultdict(Counter)
     for report in terminalreporter.stats.get("skipped", []):
         for name, reason in report.user_properties:
             if name == "could_not_run":
-                tests_by_reason[reason].append(report.nodeid)
-    if tests_by_reason:
+                files_by_reason[reason][report.nodeid.partition("::")[0]] += 1
+    if files_by_reason:
         terminalreporter.section("what this machine could not run")
-    for reason, tests in sorted(tests_by_reason.items()):
+    for reason, files in sorted(files_by_reason.items()):
         terminalreporter.line(reason)
-        for test in sorted(tests):
-            terminalreporter.line(f"    {test}")
+        for file, count in sorted(files.items()):
+            terminalreporter.line(f"    {count:4} of {file}")
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def test_what_a_machine_cannot_run_is_named_with_its_reason(tmp_path: Path, bare
     assert run.returncode == 0
     assert "what this machine could not run" in run.stdout
     assert "terraform is not installed" in run.stdout
-    assert "test_inner.py::test_needs_terraform" in run.stdout
+    assert "1 of test_inner.py" in run.stdout
     assert "1 passed, 1 skipped" in run.stdout
 
 
