@@ -216,11 +216,15 @@ class Installation:
         """End a running custom job at Vertex AI, and wait for the log line; a test delivers it."""
         job = self.job(job_id)
         assert job.custom_job is not None, f"{job_id} is {job.state}, with no custom job"
-        number = job.custom_job.rsplit("/", 1)[-1]
         self.wait_running(job_id)
         lines = len(self.log_lines)
-        self.stand_in.finish(custom_job=number, state=f"JOB_STATE_{state}", **error)
+        self.end(job.custom_job, state, **error)
         self.wait(lambda: len(self.log_lines) > lines, f"the log line of {job_id}")
+
+    def end(self, custom_job: str, state: str = "SUCCEEDED", **error: Any) -> None:
+        """End a custom job at Vertex AI, with or without a log line."""
+        number = custom_job.rsplit("/", 1)[-1]
+        self.stand_in.finish(custom_job=number, state=f"JOB_STATE_{state}", **error)
 
     # --- what can be seen
 

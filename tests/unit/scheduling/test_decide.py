@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from poolqueue.scheduling import admission
+from poolqueue.scheduling.admission import Admit, Reject, Wait, admitted, ordered
+from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.pools import WHOLE_RESOURCE, Backoff, Drain
+from tests.unit.scheduling.building import (
+    CPU,
+    GPU,
+    NOW,
+    at,
+    decided,
+    demand,
+    pool,
+    reservation,
+    resource,
+    waiting,
+)
+
+DRAIN = Drain(reason="new driver", author="ops", at=NOW)
+
+
+def names(verdicts) -> list[str]:
+    return [admit.waiting.job_id for admit in admitted(verdicts)]
+
+
+def only_wait(verdicts) -> Wait:
+    (wait,) = verdicts
+    assert isinstance(wait, Wait)
+    return wait
+
+
+# --- ordering --------------------------------------------------------------------------------------------
+
+
+def test_higher_priority_comes_first_then_the_older() -> None:
+    queue = [waiting("young"), waiting("old", age=9), waiting("urgent", priority=5)]
+
+    assert [line.job_id for line in ordered(queue)] == ["urgent", "old", "young"]
+
+
+def test_jobs_of_one_moment_have_an_order_of_their_own() -> None:
+    queue = [waiting("b"), waiting("a"), waiting("a", team="other")]
+
+    assert ordered(queue) == ordered(reversed(queue))
+
+
+# --- what fits -------------------------------------------------------------------------------------------
+
+
+def test_whatever_fits_starts_in_order() -> None:
+    queue = [waiting(str(age), demand(2), age=age) for age in (1, 2, 3)]
+
+    assert names(decided(resource(), *queue)) == ["3", "2"]
+
+
+def test_what_does_not_fit_says_how_many_replicas_are_missing() -> None:
+    wait = only_wait(decided(resource(reservation(replicas={CPU: 3})), waiting("j", demand(2))))
+
+    assert wait.reason is Reason.NEEDS_REPLICAS
+    assert wait.short_by == {CPU: 1}
+    assert wait.note == "needs 2, 1 free"
+
+
+def test_a_smaller_job_goes_ahead_of_a_larger_one_that_does_not_fit() -> None:
+    queue = [waiting("large", demand(4), age=2), waiting("small", age=1)]
+
+    assert names(decided(resource(reservation()), *queue)) == ["small"]
+
+
+def test_foreign_use_and_surplus_are_not_free() -> None:
+    busy = resource(foreign={CPU: 2}, surplus={CPU: 1})
+
+    assert names(decided(busy, waiting("a", demand(2)), waiting("b", demand(1)))) == ["b"]
+
+
+def test_above_capacity_by_shrinkage_nothing_is_admitted() -> None:
+    shrunk = resource(reservation(replicas={CPU: 4}), pools=(pool(capacity=2),))
+
+    wait = only_wait(decided(shrunk, waiting("j")))
+
+    assert wait.note == "needs 1, 0 free"
+    assert wait.short_by == {CPU: 3}
+
+
+def test_a_job_gets_all_its_pools_or_none() -> None:
+    both = waiting("both", demand(1), demand(2, GPU, index=1), age=5)
+
+    verdicts = decided(resource(reservation(replicas={GPU: 1})), both, waiting("cpu", demand(4)))
+
+    assert names(verdicts) == ["cpu"]
+
+
+def test_replicas_of_all_worker_pool_specs_are_reserved_per_pool() -> None:
+    (admit,) = decided(resource(), waiting("j", demand(1), demand(2, index=1), demand(2, GPU, index=2)))
+
+    assert isinstance(admit, Admit)
+    assert admit.replicas == {CPU: 3, GPU: 2}
+    assert [assignment.index for assignment in admit.assignments] == [0, 1, 2]
+
+
+# --- holding a place -------------------------------------------------------------------------------------
+
+
+def test_a_job_passed_over_for_longer_than_patience_holds_its_place() -> None:
+    queue = [waiting("large", demand(4), age=100), waiting("small", age=1)]
+
+    verdicts = decided(resource(reservation()), *queue, patience=100)
+
+    assert [verdict.reason for verdict in verdicts] == [Reason.NEEDS_REPLICAS, Reason.BEHIND_HELD_PLACE]
+    assert "research.large" in verdicts[1].note
+
+
+def test_one_that_waited_for_less_does_not() -> None:
+    queue = [waiting("large", demand(4), age=99), waiting("small", age=1)]
+
+    assert names(decided(resource(reservation()), *queue, patience=100)) == ["small"]
+
+
+def test_a_place_is_held_only_on_the_pools_that_the_job_waits_for() -> None:
+    queue = [waiting("large", demand(4), age=100), waiting("gpu", demand(1, GPU))]
+
+    assert names(decided(resource(reservation()), *queue, patience=100)) == ["gpu"]
+
+
+def test_a_place_is_held_on_all_pools_of_the_job_else_the_others_would_never_be_free_together() -> None:
+    both = waiting("both", demand(1), demand(2, GPU, index=1), age=100)
+
+    verdicts = decided(resource(reservation(replicas={GPU: 1})), both, waiting("cpu"), patience=100)
+
+    assert verdicts[1].reason is Reason.BEHIND_HELD_PLACE
+
+
+def test_a_held_place_does_not_stop_a_job_of_higher_priority() -> None:
+    queue = [waiting("large", demand(4), age=100), waiting("urgent", priority=9)]
+
+    assert names(decided(resource(reservation()), *queue, patience=100)) == ["urgent"]
+
+
+def test_a_demand_that_the_pool_can_never_meet_holds_no_place() -> None:
+    queue = [waiting("huge", demand(9), age=1000), waiting("small")]
+
+    verdicts = decided(resource(), *queue, patience=100)
+
+    assert verdicts[0].reason is Reason.ABOVE_CAPACITY
+    assert names(verdicts) == ["small"]
+
+
+# --- when nothing can start ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "told"),
+    [
+        ({"state": "MISSING"}, Reason.RESOURCE_MISSING, "no persistent resource"),
+        ({"state": "PROVISIONING"}, Reason.RESOURCE_NOT_READY, "is PROVISIONING"),
+        ({"state": "REBOOTING"}, Reason.RESOURCE_NOT_READY, "is REBOOTING"),
+        ({"state": "ERROR"}, Reason.RESOURCE_NOT_READY, "is ERROR"),
+        ({"observed_at": at(-91)}, Reason.RESOURCE_NOT_READY, "not confirmed"),
+        ({"observed_at": None}, Reason.RESOURCE_NOT_READY, "not confirmed"),
+        ({"drained": {WHOLE_RESOURCE: DRAIN}}, Reason.DRAINED, "new driver"),
+    ],
+)
+def test_an_unusable_resource_makes_every_job_wait_with_the_reason(changes, reason, told) -> None:
+    verdicts = decided(resource(**changes), waiting("a", is_new=True), waiting("b", demand(99)))
+
+    assert {verdict.reason for verdict in verdicts} == {reason}
+    assert told in verdicts[0].note
+
+
+def test_capacity_seen_90_seconds_ago_still_counts() -> None:
+    assert names(decided(resource(observed_at=at(-90)), waiting("j"))) == ["j"]
+
+
+def test_a_drained_pool_holds_up_only_those_who_need_it() -> None:
+    drained = resource(drained={"gpu": DRAIN})
+
+    verdicts = decided(drained, waiting("gpu", demand(1, GPU)), waiting("cpu"))
+
+    assert names(verdicts) == ["cpu"]
+    assert {v.reason for v in verdicts if isinstance(v, Wait)} == {Reason.DRAINED}
+
+
+@pytest.mark.parametrize(("quota", "reason"), [(False, Reason.CAPACITY_REFUSED), (True, Reason.QUOTA)])
+def test_a_pool_that_backs_off_is_left_alone_until_then(quota, reason) -> None:
+    backoff = Backoff(until=at(15), step=0, quota=quota)
+
+    wait = only_wait(decided(resource(backoffs={CPU: backoff}), waiting("j")))
+
+    assert (wait.reason, wait.until) == (reason, at(15))
+
+
+def test_a_back_off_that_is_over_keeps_nobody_waiting() -> None:
+    over = resource(backoffs={CPU: Backoff(until=NOW, step=3)})
+
+    assert names(decided(over, waiting("j"))) == ["j"]
+
+
+def test_a_job_that_backs_off_waits_until_its_time() -> None:
+    wait = only_wait(decided(resource(), waiting("j", not_before=at(10))))
+
+    assert (wait.reason, wait.until) == (Reason.BACKING_OFF, at(10))
+    assert names(decided(resource(), waiting("j", not_before=NOW))) == ["j"]
+
+
+# --- limits ----------------------------------------------------------------------------------------------
+
+
+def test_what_waits_for_the_pace_says_so_and_keeps_its_replicas() -> None:
+    queue = [waiting(str(number), demand(2), age=9 - number) for number in range(3)]
+
+    verdicts = decided(resource(), *queue, slots=1)
+
+    assert names(verdicts) == ["0"]
+    assert [v.reason for v in verdicts[1:]] == [Reason.PACED, Reason.NEEDS_REPLICAS]
+
+
+def test_without_a_slot_nothing_is_admitted() -> None:
+    assert only_wait(decided(resource(), waiting("j"), slots=0)).reason is Reason.PACED
+
+
+def test_a_resource_takes_no_more_than_its_limit_of_reservations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "RESERVATIONS_LIMIT", 2)
+
+    verdicts = decided(resource(reservation()), waiting("a", age=1), waiting("b"))
+
+    assert names(verdicts) == ["a"]
+    assert verdicts[1].reason is Reason.TOO_MANY_RESERVATIONS
+
+
+# --- refusals --------------------------------------------------------------------------------------------
+
+
+def test_a_new_job_that_no_pool_can_ever_run_is_refused_with_all_that_is_wrong() -> None:
+    unknown = replace(demand(), machine='{"machineType":"m"}')
+
+    (verdict,) = decided(resource(), waiting("j", unknown, demand(9, index=1), is_new=True))
+
+    assert isinstance(verdict, Reject)
+    assert verdict.reason is Reason.NO_MATCHING_POOL
+    assert len(verdict.problems) == 2
+
+
+def test_a_new_job_above_capacity_is_refused_as_that() -> None:
+    (verdict,) = decided(resource(), waiting("j", demand(5), is_new=True))
+
+    assert isinstance(verdict, Reject)
+    assert verdict.reason is Reason.ABOVE_CAPACITY
+
+
+def test_a_job_that_waited_before_its_pool_shrank_goes_on_waiting() -> None:
+    assert only_wait(decided(resource(), waiting("j", demand(5)))).reason is Reason.ABOVE_CAPACITY
+
+
+def test_a_resource_that_comes_back_without_pools_makes_old_jobs_wait() -> None:
+    assert only_wait(decided(resource(pools=()), waiting("j"))).reason is Reason.NO_MATCHING_POOL
+
+
+def test_every_waiting_job_gets_a_verdict() -> None:
+    queue = [waiting(str(n), demand(n + 1), is_new=n % 2 == 0) for n in range(8)]
+
+    assert {v.waiting.job_id for v in decided(resource(), *queue)} == {str(n) for n in range(8)}
