@@ -23,6 +23,8 @@ from poolqueue import wiring
 from poolqueue.config import Environment, Settings, load_settings, read_environment
 from poolqueue.ports import Documents
 
+Say = Callable[[str, str], None]
+
 STOP_SECONDS = 3.0
 COMMAND_SECONDS = 20.0
 
@@ -38,17 +40,16 @@ class Stack:
 
     # --- start and stop
 
-    def start(self, say: Callable[[str], None] = lambda _line: None) -> None:
+    def start(self, say: Say = lambda _part, _where: None) -> None:
         """Start everything; `say` hears of each part. Raises `NotReady` after stopping what was started."""
         try:
             self._start_data_plane()
-            say(
-                f"Firestore on {self.emulators.firestore_address}, Pub/Sub on {self.emulators.pubsub_address}"
-            )
+            say("Firestore", self.emulators.firestore_address)
+            say("Pub/Sub", f"{self.emulators.pubsub_address}, REST on {self.emulators.pubsub_http_address}")
             self._start_stand_in()
-            say(f"stand-in for Vertex AI on {self.vertex_endpoint}")
+            say("Vertex AI", f"{self.vertex_endpoint}, a stand-in that really runs the jobs")
             self._start_functions()
-            say("functions " + ", ".join(f"{name} on {f.port}" for name, f in self.functions.items()))
+            say("functions", ", ".join(f"{name} :{each.port}" for name, each in self.functions.items()))
             self._subscribe()
         except BaseException:
             self.stop()
@@ -207,10 +208,9 @@ class Stack:
         return check_journal(self.journal())
 
 
-def start_stack(
-    directory: Path, plan: Plan | None = None, *, say: Callable[[str], None] = lambda _: None
-) -> Stack:
-    """The system, ready for messages. `directory` gets its files; `say` hears of each part as it is ready.
+def start_stack(directory: Path, plan: Plan | None = None, *, say: Say = lambda _part, _where: None) -> Stack:
+    """The system, ready for messages. `directory` gets its files; `say` hears of each part as it is ready,
+    with its name and address.
 
     Everything ends with `Stack.stop`, or soon after this process ends in whatever way. Raises `NotReady`,
     naming what did not start, with the end of its log.
