@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from handlers.delivery import Delivery
-from poolqueue.cycle import settle
+from poolqueue.cycle import end, settle
 from poolqueue.ending import ended_change
 from poolqueue.log_lines import EndedLine, ended_line
 from poolqueue.observation import is_ours, look, reserved_tokens
@@ -34,8 +34,7 @@ def handle(system: System, delivery: Delivery) -> None:
     _, location = parent.rsplit("/", 1)
     name = ResourceName(project=line.project, location=location, id=custom_job.persistent_resource)
     if is_ours(custom_job, system.settings.installation):
-        change = ended_change(system, name, custom_job)
-        settle(system, name, [change], deadline=deadline)
+        end(system, name, ended_change(system, name, custom_job), deadline=deadline)
     else:
         _look_again(system, name)
 

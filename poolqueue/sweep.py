@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from poolqueue.announcing import Announcer
 from poolqueue.announcing import Change as AnnouncedChange
@@ -42,7 +43,7 @@ from poolqueue.system import System
 RESOURCES_LIMIT = 500
 LOOKUPS_LIMIT = 100
 LATE_COPIES_LIMIT = 20
-CHANGES_AT_ONCE = 50
+CHANGES_AT_ONCE = 20  # of 256 KB each, at the most
 CANCEL_AGAIN = timedelta(seconds=60)
 
 log = logging.getLogger(__name__)
@@ -121,9 +122,10 @@ class _Sweep:
     def _settle(self, changes: Sequence[Change], events: Sequence[Event]) -> None:
         """What was observed goes with the first commit; the last one admits."""
         first, *rest = _chunks(changes)
-        settle(self._system, self._name, first, events=events, arrivals=True, deadline=self._deadline)
+        repair = partial(settle, self._system, self._name, deadline=self._deadline, linger=False)
+        repair(first, events=events, arrivals=True)
         for chunk in rest:
-            settle(self._system, self._name, chunk, deadline=self._deadline)
+            repair(chunk)
 
     def _compare(self) -> _Compared:
         installation = self._system.settings.installation

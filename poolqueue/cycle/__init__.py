@@ -1,5 +1,5 @@
 """The admission cycle of one persistent resource: from the bell to the recorded answer."""
 
-from poolqueue.cycle.run import ring, settle
+from poolqueue.cycle.run import end, ring, settle
 
-__all__ = ["ring", "settle"]
+__all__ = ["end", "ring", "settle"]

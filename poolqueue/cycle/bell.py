@@ -20,7 +20,12 @@ class BellHolder:
         self._system = system
         self._path = bell_path(name)
         self._me = system.token()
+        self._lease: timedelta = system.settings.timing.bell_lease
+        self._until = system.clock()
         self._version: object | None = None
+
+    def is_held(self) -> bool:
+        return read_bell(self._read().fields).is_held(self._system.clock())
 
     def leave_to_holder(self) -> bool:
         """True when somebody holds the bell and is now asked for another round; False when it is free."""
@@ -36,6 +41,11 @@ class BellHolder:
             self._refresh()
             if self._version is not None:
                 self._write(self._mine())
+
+    def renew(self) -> None:
+        """Before a further round for our own sake: hold on for another lease if half of this one is over."""
+        if self._system.clock() + self._lease / 2 > self._until:
+            self.clear()
 
     def let_go(self, *, rung: bool = False) -> bool:
         """Let go; False when it was rung meanwhile: the holder goes round again.
@@ -75,8 +85,8 @@ class BellHolder:
         self._version = document.version if is_mine else None
 
     def _mine(self) -> Bell:
-        lease: timedelta = self._system.settings.timing.bell_lease
-        return Bell(holder=self._me, until=self._system.clock() + lease)
+        self._until = self._system.clock() + self._lease
+        return Bell(holder=self._me, until=self._until)
 
     def _write(self, bell: Bell) -> bool:
         write = Replace(path=self._path, fields=write_bell(bell), version=self._version)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from poolqueue.cycle.snapshot import Snapshot, StoredJob
@@ -18,7 +18,7 @@ from poolqueue.records import (
     write_resource,
 )
 from poolqueue.scheduling.admission import Admit, Reject, Wait, Waiting
-from poolqueue.scheduling.changes import Change
+from poolqueue.scheduling.changes import Change, CustomJobEnded
 from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reserved, apply
 from poolqueue.scheduling.jobs import Job, Outcome, State, move
 from poolqueue.scheduling.pools import Reservation, Resource
@@ -64,6 +64,13 @@ class Draft:
         self.apply(*effect.events)
         if effect.job is not None:
             self._set(effect.job)
+
+    def end(self, ending: CustomJobEnded) -> None:
+        """An end that was noted; if it has become meaningless, the job leaves the inbox all the same."""
+        self.change(ending)
+        job = self.job(ending.key)
+        if job is not None and job.ending is not None:
+            self._set(replace(job, inbox=False, ending=None))
 
     def job(self, key: str) -> Job | None:
         if key in self.moved:

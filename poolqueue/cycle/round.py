@@ -59,15 +59,17 @@ def run_round(
     draft.apply(*asked.events)
     for change in asked.changes:
         draft.change(change)
+    for ending in snapshot.endings:
+        draft.end(ending)
     verdicts: list[Verdict] = []
     if asked.admit:
-        _refresh(system, name, draft)
+        _refresh(system, snapshot, draft)
         verdicts = _decide(system, name, draft, slots)
     skipped = _draw_up(system, snapshot, draft, verdicts)
     return _commit(system, snapshot, draft, verdicts, slots, announced=announced, skipped=skipped)
 
 
-def _refresh(system: System, name: ResourceName, draft: Draft) -> None:
+def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     """Nobody admits on old news: if the last sweep is too long ago, look at Vertex AI now."""
     now = system.clock()
     if draft.resource.is_fresh(now) or not draft.waiting():
@@ -75,13 +77,13 @@ def _refresh(system: System, name: ResourceName, draft: Draft) -> None:
     try:
         observed = look(
             system.observer,
-            name,
-            ours=reserved_tokens(draft.resource),
+            snapshot.name,
+            ours=reserved_tokens(snapshot.resource) | reserved_tokens(draft.resource),
             installation=system.settings.installation,
             now=now,
         )
     except VertexUnavailable as error:
-        log.warning("resource_not_observed", extra={"resource": name.full, "error": str(error)})
+        log.warning("resource_not_observed", extra={"resource": snapshot.name.full, "error": str(error)})
         return
     draft.apply(observed)
 

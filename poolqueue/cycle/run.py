@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from poolqueue.announcing import Announcer
@@ -14,16 +16,16 @@ from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.retrying import pause, until_settled
 from poolqueue.cycle.round import Asked, Round, run_round
 from poolqueue.cycle.submission import Submissions
-from poolqueue.ports import Conflict
-from poolqueue.records import ResourceName
-from poolqueue.scheduling.changes import Change
+from poolqueue.ports import Conflict, Replace
+from poolqueue.records import ResourceName, job_path, read_job, write_job
+from poolqueue.scheduling.changes import Change, CustomJobEnded
 from poolqueue.scheduling.events import Event
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.system import System
 
 WINDING_UP = timedelta(seconds=20)
-OPTIMISTIC_ATTEMPTS = 2
 STEP = timedelta(seconds=5)
+FAILURES_AT_ONCE = 20
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +42,9 @@ def ring(system: System, name: ResourceName, *, deadline: datetime) -> None:
 
     At `deadline` whatever is left is handed on to another invocation.
     """
-    cycle = _Cycle(system, name, deadline)
-    if not cycle.bell.leave_to_holder():
-        cycle.run(Asked())
-    cycle.finish()
+    with _cycle(system, name, deadline) as cycle:
+        if not cycle.bell.leave_to_holder() and not cycle.try_alone(Asked()):
+            cycle.with_bell()
 
 
 def settle(
@@ -54,83 +55,125 @@ def settle(
     deadline: datetime,
     events: Sequence[Event] = (),
     arrivals: bool = False,
+    linger: bool = True,
 ) -> None:
     """Make these changes, and in the same commit admit what now fits; look at new jobs too with `arrivals`.
 
     With many rivals for the resource's document the changes go first, alone, and a cycle is asked for after.
+    Without `linger` it leaves at once what only needs a little time.
     """
-    cycle = _Cycle(system, name, deadline)
-    cycle.make(Asked(changes=changes, events=events, arrivals=arrivals))
-    cycle.finish()
+    with _cycle(system, name, deadline, linger=linger) as cycle:
+        cycle.make(Asked(changes=changes, events=events, arrivals=arrivals))
+
+
+def end(system: System, name: ResourceName, ending: CustomJobEnded, *, deadline: datetime) -> None:
+    """End the job of a custom job, release its replicas and admit what now fits, in one commit.
+
+    Among rivals the end is only noted on the job, and whoever holds the bell takes it up with all the others:
+    a hundred ends at once then cost the resource's document a few writes, not a hundred fought for.
+    """
+    with _cycle(system, name, deadline) as cycle:
+        if cycle.bell.is_held() or not cycle.try_alone(Asked(changes=[ending], arrivals=False)):
+            until_settled(system, lambda: _note(system, ending))
+            cycle.with_bell()
+
+
+def _note(system: System, ending: CustomJobEnded) -> None:
+    document = system.documents.read([job_path(ending.key)])[0]
+    if document.fields is None or (noted := ending.noted(read_job(document.fields))) is None:
+        return
+    write = Replace(path=document.path, fields=write_job(noted), version=document.version)
+    system.documents.commit([write])
+
+
+@contextmanager
+def _cycle(
+    system: System, name: ResourceName, deadline: datetime, *, linger: bool = True
+) -> Iterator[_Cycle]:
+    """A cycle whose submissions are settled however its rounds end."""
+    cycle = _Cycle(system, name, deadline, linger=linger)
+    try:
+        yield cycle
+    finally:
+        cycle.finish()
 
 
 class _Cycle:
-    def __init__(self, system: System, name: ResourceName, deadline: datetime) -> None:
+    def __init__(self, system: System, name: ResourceName, deadline: datetime, *, linger: bool) -> None:
         self._system = system
         self._name = name
         self._deadline = deadline
         self._announcer = Announcer(system)
         self._slots = Slots(system, name)
         self._submissions = Submissions(system, name, self._announcer)
+        self._lingers = linger
         self.bell = BellHolder(system, name)
 
-    def run(self, asked: Asked) -> None:
-        """One round without the bell; with it, if there is a rival or more to do."""
+    def try_alone(self, asked: Asked) -> bool:
+        """One round without the bell, and further ones with it for what it leaves; False after a conflict."""
         try:
             done = self._round(asked)
         except Conflict:
-            self._with_bell()
-            return
+            return False
         if done.more or self._is_due_soon(done):
-            self._with_bell()
+            self.with_bell()
+        return True
 
     def make(self, asked: Asked) -> None:
-        for number in range(OPTIMISTIC_ATTEMPTS):
-            try:
-                done = self._round(asked)
-            except Conflict:
-                pause(self._system, number)
-                continue
-            if done.more or self._is_due_soon(done):
-                self._with_bell()
+        """Make these changes whatever it takes; admitting comes second."""
+        if self.try_alone(asked):
             return
         alone = Asked(changes=asked.changes, events=asked.events, arrivals=False, admit=False)
         until_settled(self._system, lambda: self._round(alone))
-        self._with_bell()
+        self.with_bell()
 
     def finish(self) -> None:
         """Settle what was submitted, then note what was announced."""
         try:
-            while failures := self._submissions.settle():
-                if any(failure.reason is Reason.PACED for failure in failures):
-                    self._slots.block()
-                self.make(Asked(changes=failures, arrivals=False))
+            while self._submissions.wait_for_failures():
+                self.make(Asked(arrivals=False))
         finally:
             self._submissions.close()
         if self._announcer.settled():
             self._note_announced()
 
-    def _with_bell(self) -> None:
+    def with_bell(self) -> None:
         if not self.bell.take():
             return
-        number = 0
+        try:
+            self._go_round()
+        except BaseException:
+            self.bell.let_go(rung=True)
+            raise
+
+    def _go_round(self) -> None:
+        conflicts = 0
         while True:
             try:
                 done = self._round(Asked())
             except Conflict:
-                number += 1
-                pause(self._system, number)
+                conflicts += 1
+                pause(self._system, conflicts)
                 done = Round(more=True)
             if self._must_stop() and done.more:
                 self._hand_on()
                 return
-            if not done.more and not self._linger(done) and self.bell.let_go():
+            if done.more or self._linger(done):
+                self.bell.renew()
+            elif self.bell.let_go():
                 return
-            self.bell.clear()
+            else:
+                self.bell.clear()
 
     def _round(self, asked: Asked) -> Round:
+        """One round, which also puts back what Vertex AI has refused by now."""
+        failures = self._submissions.failures()[:FAILURES_AT_ONCE]
+        if any(failure.reason is Reason.PACED for failure in failures):
+            self._slots.block()
         announced = self._announcer.settled()
+        asked = replace(asked, changes=[*asked.changes, *failures])
         done = run_round(self._system, self._name, asked, slots=self._slots, announced=announced)
+        self._submissions.put_back(failures)
         self._announcer.forget(announced)
         self._submissions.begin(list(done.admissions))
         self._announcer.announce(
@@ -149,9 +192,11 @@ class _Cycle:
         return True
 
     def _is_due_soon(self, done: Round) -> bool:
+        if not self._lingers or done.due is None:
+            return False
         now = self._system.clock()
         soon = min(now + self._system.settings.timing.linger, self._deadline - WINDING_UP)
-        return done.due is not None and done.due <= soon
+        return done.due <= soon
 
     def _must_stop(self) -> bool:
         return self._system.clock() >= self._deadline - WINDING_UP

@@ -16,6 +16,7 @@ from poolqueue.records import (
     read_resource,
     resource_path,
 )
+from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.pools import Resource
 
@@ -31,7 +32,9 @@ class StoredJob:
 
 @dataclass(kw_only=True)
 class Snapshot:
-    """One bounded view of a resource. The resource is read first: what is read after it is at least as new,
+    """One bounded view of a resource: `arrivals` are its new jobs, `endings` the ends that were only noted.
+
+    The resource is read first: what is read after it is at least as new,
     and a commit fails if the resource has moved on, so that no change of the queue can be missed.
     """
 
@@ -40,6 +43,7 @@ class Snapshot:
     resource: Resource
     version: object | None
     arrivals: dict[str, StoredJob] = field(default_factory=dict)
+    endings: list[CustomJobEnded] = field(default_factory=list)
     more_arrivals: bool = False
     jobs: dict[str, StoredJob] = field(default_factory=dict)
     shard_versions: list[object | None] = field(default_factory=list)
@@ -77,7 +81,7 @@ def read_snapshot(documents: Documents, name: ResourceName, *, arrivals: bool) -
 
 
 def _read_arrivals(snapshot: Snapshot) -> None:
-    """New jobs, as many as one commit can carry; the rest is for the next round."""
+    """What the inbox holds, as much as one commit can carry; the rest is for the next round."""
     query = Query(collection="jobs", where={"inbox": snapshot.name.key}, limit=ARRIVALS_LIMIT)
     found = snapshot.documents.find(query)
     snapshot.more_arrivals = len(found) == ARRIVALS_LIMIT
@@ -86,8 +90,11 @@ def _read_arrivals(snapshot: Snapshot) -> None:
         assert document.fields is not None
         job = read_job(document.fields)
         room -= len(job.custom_job_body)
-        if room < 0 and snapshot.arrivals:
+        if room < 0 and snapshot.jobs:
             snapshot.more_arrivals = True
             return
-        snapshot.arrivals[job.key] = StoredJob(job=job, version=document.version)
-        snapshot.jobs[job.key] = snapshot.arrivals[job.key]
+        snapshot.jobs[job.key] = StoredJob(job=job, version=document.version)
+        if job.ending is None:
+            snapshot.arrivals[job.key] = snapshot.jobs[job.key]
+        else:
+            snapshot.endings.append(CustomJobEnded(**job.ending))

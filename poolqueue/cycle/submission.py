@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, assert_never
 
 from poolqueue.announcing import Announcer
@@ -35,7 +35,11 @@ log = logging.getLogger(__name__)
 
 
 class Submissions:
-    """The create calls of one cycle, a few at a time. `settle` gives the changes that they ask for."""
+    """The create calls of one cycle, a few at a time.
+
+    `failures` are the submissions of which it is by now certain that they left no custom job; they stay until
+    they were put back in the queue.
+    """
 
     def __init__(self, system: System, name: ResourceName, announcer: Announcer) -> None:
         self._system = system
@@ -43,6 +47,7 @@ class Submissions:
         self._announcer = announcer
         self._executor: ThreadPoolExecutor | None = None
         self._calls: list[Future[SubmissionFailed | None]] = []
+        self._failures: list[SubmissionFailed] = []
 
     def begin(self, admissions: list[tuple[Admission, object]]) -> None:
         """Begin to submit these; each comes with the version of its job's document."""
@@ -52,10 +57,20 @@ class Submissions:
             assert self._executor is not None
             self._calls.append(self._executor.submit(self._submit, admission, version))
 
-    def settle(self) -> list[SubmissionFailed]:
-        """Wait for all calls; the submissions of which it is certain that they left no custom job."""
-        calls, self._calls = self._calls, []
-        return [failed for call in calls if (failed := call.result()) is not None]
+    def failures(self) -> list[SubmissionFailed]:
+        finished = [call for call in self._calls if call.done()]
+        self._calls = [call for call in self._calls if call not in finished]
+        self._failures += [failed for call in finished if (failed := call.result()) is not None]
+        return list(self._failures)
+
+    def wait_for_failures(self) -> bool:
+        """Wait for all calls; True when there are failures to put back."""
+        wait(self._calls)
+        return bool(self.failures())
+
+    def put_back(self, failures: Sequence[SubmissionFailed]) -> None:
+        """These are back in the queue, or ended."""
+        self._failures = [failed for failed in self._failures if failed not in failures]
 
     def close(self) -> None:
         if self._executor is not None:

@@ -26,6 +26,7 @@ _PLAIN = (
     "token",
     "custom_job",
     "not_before",
+    "ending",
     "setbacks",
     "error",
     "submitted",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -62,6 +62,12 @@ class CustomJobEnded:
             return Effect(events=released)
         refused = self._refusal(ending, resource, now)
         return Effect(job=self._moved(job, ending, now), events=(*released, *refused))
+
+    def noted(self, job: Job) -> Job | None:
+        """The job with its end noted for the next cycle to take up; None when it is not this attempt's."""
+        if not _is_current(job, self.token):
+            return None
+        return replace(job, inbox=True, ending=asdict(self))
 
     def _moved(self, job: Job, ending: Ending, now: datetime) -> Job:
         if ending is Ending.CAPACITY:
@@ -320,6 +326,8 @@ def requeue(
         token=None,
         custom_job=None,
         cancel_reason=None,
+        inbox=False,
+        ending=None,
         submitted=None,
         started=None,
         setbacks=job.setbacks + 1 if backs_off else job.setbacks,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -109,6 +110,7 @@ class Job:
     `token` and `custom_job` are those of the current attempt, `tokens` those of the latest ones.
     `cancel_reason` says why it is being cancelled: a job that its owner or an operator cancels (`ASKED`)
     ends, one cancelled for our own reasons is requeued.
+    `inbox` marks what the next cycle must take up: a new job, or one whose `ending` was only noted.
     `variant` tells the record of a refused request apart from the job that already has its id.
     """
 
@@ -135,6 +137,7 @@ class Job:
     cancel_reason: Reason | None = None
     not_before: datetime | None = None
     setbacks: int = 0
+    ending: Mapping[str, Any] | None = None
     problems: tuple[dict[str, str], ...] = ()
     error: str | None = None
     submitted: datetime | None = None
@@ -181,7 +184,7 @@ def move(
     if to not in MOVES[job.state] or (outcome is None) == (to is State.ENDED):
         raise IllegalMove(f"{job.key}: {job.state} -> {to} (outcome {outcome})")
     if to is State.ENDED:
-        changes = {"ended": at, "inbox": False, **changes}
+        changes = {"ended": at, "inbox": False, "ending": None, **changes}
     return _enter(replace(job, outcome=outcome, **changes), to, at=at, reason=reason, note=note)
 
 
