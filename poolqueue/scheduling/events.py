@@ -32,8 +32,11 @@ class Reserved:
 
 @dataclass(frozen=True, kw_only=True)
 class Released:
+    """`settles`: its replicas come free only little by little; not so where no custom job held them."""
+
     token: str
     at: datetime
+    settles: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +173,8 @@ def _release(resource: Resource, event: Released) -> Resource:
     if gone is None:
         return resource
     kept = {token: r for token, r in resource.reservations.items() if token != event.token}
-    times = {**resource.released_at, **dict.fromkeys(gone.replicas, event.at)}
+    settling = dict.fromkeys(gone.replicas, event.at) if event.settles else {}
+    times = {**resource.released_at, **settling}
     return replace(resource, reservations=kept, epoch=resource.epoch + 1, released_at=times)
 
 
@@ -184,8 +188,9 @@ def _observe(resource: Resource, event: Observed) -> Resource:
     listed = total(job.replicas for job in event.listed)
     seen = {p.key: p.used - listed[p.key] for p in event.pools if p.used > listed[p.key]}
     before = resource.surplus_seen
+    steady = event.reserved_before == resource.reservations.keys()
     confirmed = {}
-    if before is not None and before.epoch == resource.epoch:
+    if steady and before is not None and before.epoch == resource.epoch:
         confirmed = {key: min(n, before.replicas[key]) for key, n in seen.items() if key in before.replicas}
     return replace(
         resource,
@@ -194,7 +199,7 @@ def _observe(resource: Resource, event: Observed) -> Resource:
         pools=event.pools,
         foreign=dict(foreign),
         surplus=confirmed,
-        surplus_seen=Surplus(epoch=resource.epoch, replicas=seen),
+        surplus_seen=Surplus(epoch=resource.epoch, replicas=seen) if steady else None,
         observed_at=event.at,
     )
 
@@ -205,15 +210,16 @@ def _back_off(resource: Resource, event: SubmissionRefused) -> Resource:
 
 
 def _next_backoff(resource: Resource, key: PoolKey, event: SubmissionRefused) -> Backoff:
-    """Longer each time, unless a release is only just settling or the last refusal is long past."""
+    """Longer for each refusal in a row; several at once are one, and one while a release settles is none."""
     last = resource.backoffs.get(key)
+    if last is not None and event.at < last.until:
+        return last
+    step = last.step if last is not None and event.at - last.until < LONGEST_BACKOFF else 0
     released = resource.released_at.get(key)
     if not event.quota and released is not None and event.at - released < SETTLE:
-        return Backoff(until=event.at + SETTLING_BACKOFF, step=last.step if last else 0)
-    step = last.step + 1 if last is not None and event.at - last.until < LONGEST_BACKOFF else 0
-    return Backoff(
-        until=event.at + min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**step), step=min(step, 10), quota=event.quota
-    )
+        return Backoff(until=event.at + SETTLING_BACKOFF, step=step)
+    until = event.at + min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**step)
+    return Backoff(until=until, step=min(step + 1, 10), quota=event.quota)
 
 
 def _change(resource: Resource, event: Changed) -> Resource:

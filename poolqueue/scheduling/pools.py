@@ -60,7 +60,10 @@ class Drain:
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
-    """A pool is left alone until then, because Vertex AI refused a job for lack of capacity or quota."""
+    """A pool is left alone until then, because Vertex AI refused a job for lack of capacity or quota.
+
+    `step` counts refusals in a row.
+    """
 
     until: datetime
     step: int
