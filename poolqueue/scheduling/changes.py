@@ -57,7 +57,7 @@ class CustomJobEnded:
         ending = ending_of(self.state, self.error_code, self.error, ran=self.started is not None)
         if ending is None:
             return NOTHING
-        released = (Released(token=self.token, at=now),) if self.token in resource.reservations else ()
+        released = _released(resource, self.token, now, settles=ending is not Ending.CAPACITY)
         if job is None or not _is_current(job, self.token):
             return Effect(events=released)
         refused = self._refusal(ending, resource, now)
@@ -129,7 +129,7 @@ class SubmissionFailed:
 
     def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
         reservation = resource.reservations.get(self.token)
-        events: list[Event] = [Released(token=self.token, at=now)] if reservation else []
+        events: list[Event] = [*_released(resource, self.token, now, settles=False)]
         if reservation is not None and self.pools_refused:
             quota = self.reason is Reason.QUOTA
             events.append(SubmissionRefused(pools=tuple(reservation.replicas), quota=quota, at=now))
@@ -244,8 +244,13 @@ class CancelRepeated:
 
 def never_created(key: str, token: str) -> SubmissionFailed:
     """Settled: listings after `submit_by`, the call's timeout and the quiet period lack this token."""
-    message = "no custom job with this submission token was found in two listings"
-    return SubmissionFailed(key=key, token=token, reason=Reason.NEVER_CREATED, message=message)
+    return SubmissionFailed(
+        key=key,
+        token=token,
+        reason=Reason.NEVER_CREATED,
+        message="no custom job with this submission token was found in two listings",
+        backs_off=False,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +261,7 @@ class CustomJobVanished:
     token: str
 
     def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        events = (Released(token=self.token, at=now),) if self.token in resource.reservations else ()
+        events = _released(resource, self.token, now)
         if job is None or not _is_current(job, self.token):
             return Effect(events=events)
         asked = job.cancel_reason is Reason.ASKED
@@ -333,6 +338,10 @@ def requeue(
         setbacks=job.setbacks + 1 if backs_off else job.setbacks,
         not_before=now + pause if backs_off else None,
     )
+
+
+def _released(resource: Resource, token: str, now: datetime, *, settles: bool = True) -> tuple[Event, ...]:
+    return (Released(token=token, at=now, settles=settles),) if token in resource.reservations else ()
 
 
 def _is_current(job: Job, token: str) -> bool:
