@@ -51,6 +51,7 @@ class Team(_Model):
     """A team: the topics that belong to it, where its jobs go by default, and what they may have.
 
     An allow-list that is left out allows anything; an empty one allows nothing but leaving the field out.
+    `resources` are full names, or ids in the team's own project and location.
     """
 
     name: Name
@@ -163,11 +164,11 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         firestore_emulator_host=source.get("FIRESTORE_EMULATOR_HOST"),
         pubsub_emulator_host=source.get("PUBSUB_EMULATOR_HOST"),
     )
-    _refuse_mixture(environment)
+    refuse_mixture(environment)
     return environment
 
 
-def _refuse_mixture(environment: Environment) -> None:
+def refuse_mixture(environment: Environment) -> None:
     """A local endpoint with a real project, or the reverse, is a mistake that must not run."""
     is_local = any(
         (

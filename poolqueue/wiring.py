@@ -49,21 +49,32 @@ def build_system(environment: Environment, settings: Settings) -> System:
 
 
 def documents(environment: Environment, settings: Settings) -> Documents:
+    return open_documents(environment, environment.project or settings.project)
+
+
+def open_documents(environment: Environment, project: str) -> Documents:
     # Adapters are imported where a process first needs them: importing `main` stays cheap and does no I/O.
     from poolqueue.adapters.firestore import FirestoreDocuments, create_client  # noqa: PLC0415
 
     client = create_client(
-        environment.project or settings.project,
+        project,
         environment.database,
         emulator=environment.firestore_emulator_host,
     )
     return FirestoreDocuments(client)
 
 
-def publisher(environment: Environment) -> Publisher:
+def publisher(environment: Environment, *, timeout_seconds: float = 30.0) -> Publisher:
     from poolqueue.adapters.pubsub import PubSubPublisher  # noqa: PLC0415  as above
 
-    return PubSubPublisher(emulator_host=environment.pubsub_emulator_host)
+    return PubSubPublisher(emulator_host=environment.pubsub_emulator_host, timeout_seconds=timeout_seconds)
+
+
+def fault_of(error: BaseException) -> str | None:
+    """The kind of trouble with Google Cloud behind `error`, as `adapters.faults` names it, if any."""
+    from poolqueue.adapters import faults  # noqa: PLC0415  as above
+
+    return faults.fault_of(error)
 
 
 @cache

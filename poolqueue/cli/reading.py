@@ -51,10 +51,13 @@ class Reader:
     creates_per_minute: int = CREATES_PER_MINUTE
 
     @classmethod
-    def of(cls, documents: Documents, settings: Settings) -> Self:
+    def of(
+        cls, documents: Documents, settings: Settings, *, regions: Sequence[tuple[str, str]] | None = None
+    ) -> Self:
+        """By the settings' rules; their regions unless others are given."""
         return cls(
             documents=documents,
-            regions=settings.regions(),
+            regions=settings.regions() if regions is None else regions,
             policy_of=lambda id_: Policy(patience=settings.of_resource(id_).patience),
             creates_per_minute=settings.pacing.creates_per_minute,
         )
@@ -101,7 +104,7 @@ class Reader:
         snapshot = Snapshot(
             resource=resource,
             waiting=[line.waiting for key, line in waiting.items() if key not in held] + new,
-            jobs=self._jobs(list(resource.reservations.values())[:details]),
+            jobs=self._jobs(_oldest(resource, details)),
             slots=self._slots(name, now),
             policy=self.policy_of(name.id),
             more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
@@ -128,6 +131,12 @@ class Reader:
         keys = [job_key(r.team, r.job_id) for r in reservations]
         found = [read_job(each.fields) for each in self.documents.read([*map(job_path, keys)]) if each.fields]
         return {job.key: job for job in found}
+
+
+def _oldest(resource: Resource, count: int) -> list[Reservation]:
+    """Those that run first: in that order they are shown."""
+    found = sorted(resource.reservations.values(), key=lambda r: (not r.running, r.reserved_at))
+    return found[:count]
 
 
 def _resource(document: Document, name: ResourceName) -> Resource:

@@ -1,0 +1,142 @@
+"""What the commands of `poolctl` do, once it is known where the installation is and what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import typer
+
+from poolqueue.cli import as_json
+from poolqueue.cli.asking import Answer, publish, wait_for_answer
+from poolqueue.cli.failures import Exit, Failure
+from poolqueue.cli.listing import Listing, ended_jobs, live_jobs
+from poolqueue.cli.output import Output
+from poolqueue.cli.reading import DETAILS_LIMIT
+from poolqueue.cli.session import Session, named_resource
+from poolqueue.cli.tables import counts_line, jobs_table, pools_table, reasons_table
+from poolqueue.cli.views import ResourceView
+from poolqueue.requests.naming import ID_RULE, is_id
+from poolqueue.scheduling.jobs import State
+
+ENDED_WINDOW = 1_000
+
+
+# --- showing ---------------------------------------------------------------------------------------------
+
+
+def show_live_jobs(
+    session: Session,
+    output: Output,
+    *,
+    resource: str | None,
+    team: str | None,
+    state: State | None,
+    limit: int,
+    in_json: bool,
+) -> None:
+    # A state is exact only where the job's document was read: all that a filter could want are.
+    views = _views(session, output, resource, details=limit if state is None else DETAILS_LIMIT)
+    listing = live_jobs(views, team=team, state=state, limit=limit)
+    if in_json:
+        output.raw(_listing_as_json(listing))
+        return
+    if not output.is_plain or not listing.shown:
+        output.show(counts_line(listing.chosen))
+    if listing.shown:
+        output.show(jobs_table(listing.shown, plain=output.is_plain))
+    if listing.more:
+        left = f"{listing.more_holding:,} that hold replicas and {listing.more_waiting:,} that wait"
+        output.note(f"… and {listing.more:,} more ({left}); --limit shows more")
+    if any(view.more_arrivals for view in views):
+        output.note("… and more new jobs, which the next admission cycles take into the queue")
+    if listing.waiting and not output.is_plain:
+        output.show("", reasons_table(listing.waiting))
+
+
+def show_ended_jobs(
+    session: Session, output: Output, *, resource: str | None, team: str | None, limit: int, in_json: bool
+) -> None:
+    is_filtered = resource is not None or team is not None
+    window = max(limit, ENDED_WINDOW) if is_filtered else limit
+    named = named_resource(resource)
+    id_ = named if named is None or isinstance(named, str) else named.id
+    read = session.reader(anywhere=True).ended(limit=window)
+    listing = ended_jobs(read, team=team, resource=id_, limit=limit)
+    if in_json:
+        output.raw(_listing_as_json(listing))
+    elif listing.shown:
+        output.show(jobs_table(listing.shown, plain=output.is_plain))
+    else:
+        output.show("no job has ended yet" if not read else "no job that ended is one of these")
+    if is_filtered and len(read) == window and len(listing.chosen) < limit:
+        output.note(f"looked at the {window:,} jobs that ended last")
+
+
+def show_pools(session: Session, output: Output, *, resource: str | None, in_json: bool) -> None:
+    views = _views(session, output, resource, details=0)
+    if in_json:
+        output.raw(as_json.as_text({"resources": [as_json.resource_fields(view) for view in views]}))
+        return
+    for number, view in enumerate(views):
+        output.show(*([""] if number else []), pools_table(view, plain=output.is_plain))
+
+
+def _views(session: Session, output: Output, resource: str | None, *, details: int) -> Sequence[ResourceView]:
+    reader = session.reader()
+    views = reader.resources(now=session.outside.now(), only=named_resource(resource), details=details)
+    if views:
+        return views
+    where = ", ".join("/".join(region) for region in session.regions)
+    if resource is not None:
+        told = f"no job ever named the persistent resource {resource}; looked in {where}"
+        raise Failure(told, Exit.REFUSED)
+    output.note(f"no persistent resource is known in {where}: the first job that names one makes it known")
+    return ()
+
+
+def _listing_as_json(listing: Listing) -> str:
+    return as_json.as_text({"jobs": [as_json.job_fields(job) for job in listing.shown], "more": listing.more})
+
+
+# --- asking ----------------------------------------------------------------------------------------------
+
+
+def carry_out(
+    session: Session, output: Output, body: Mapping[str, str], *, topic: str | None, wait: float
+) -> None:
+    """Publish a command and tell its result. Ends with the code that says what became of it."""
+    publish(session, body, topic=topic)
+    id_ = body["id"]
+    try:
+        answer = _await(session, output, id_, wait=wait)
+    except BaseException:
+        output.note(f"the command is published and takes its course; look again: poolctl result {id_}")
+        raise
+    _tell(output, id_, answer, topic=session.topic(topic))
+
+
+def show_result(session: Session, output: Output, id_: str, *, wait: float) -> None:
+    """Tell the result of a command published earlier."""
+    if not is_id(id_):
+        raise Failure(f"{id_!r} is no command's id: they are {ID_RULE}", Exit.USAGE)
+    _tell(output, id_, _await(session, output, id_, wait=wait), topic=None)
+
+
+def _await(session: Session, output: Output, id_: str, *, wait: float) -> Answer | None:
+    with output.notes.status(f"command {id_}: waiting up to {wait:.0f} s for its result"):
+        return wait_for_answer(session.documents(), id_, session.outside, seconds=wait)
+
+
+def _tell(output: Output, id_: str, answer: Answer | None, *, topic: str | None) -> None:
+    match answer:
+        case Answer(result="done", message=message):
+            output.tell(f"done: {message}", style="green")
+        case Answer(result=str(), message=message):
+            output.tell(f"refused: {message}", style="red")
+            raise typer.Exit(Exit.REFUSED)
+        case Answer():
+            raise Failure(f"still being carried out; look again: poolctl result {id_}", Exit.NO_ANSWER)
+        case None:
+            functions = "" if topic is None else f" (is job_commanded deployed, and subscribed to {topic}?)"
+            told = f"nobody has taken the command yet{functions}; look again: poolctl result {id_}"
+            raise Failure(told, Exit.NO_ANSWER)

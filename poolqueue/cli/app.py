@@ -1,0 +1,197 @@
+"""The commands of `poolctl` and their options; each reads as what it does."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from poolqueue.cli.actions import carry_out, show_ended_jobs, show_live_jobs, show_pools, show_result
+from poolqueue.cli.asking import command_body
+from poolqueue.cli.output import session
+from poolqueue.cli.session import Options
+from poolqueue.messages import CommandKind
+from poolqueue.scheduling.jobs import State
+
+SHOWN = 50
+WAIT_SECONDS = 30.0
+
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 refused or not known, 2 wrong usage or settings, 3 no answer in time, "
+    "4 Firestore or Pub/Sub cannot be reached or used."
+)
+
+app = typer.Typer(
+    name="poolctl",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Show and steer the queue in front of Vertex AI persistent resources.",
+    epilog=EXIT_CODES,
+)
+
+_WHERE = "Where the installation is"
+
+SettingsFile = Annotated[
+    str | None,
+    typer.Option(
+        "--settings", help="Settings file, else POOL_QUEUE_SETTINGS.", rich_help_panel=_WHERE, metavar="FILE"
+    ),
+]
+Project = Annotated[
+    str | None,
+    typer.Option(help="Project, else GOOGLE_CLOUD_PROJECT or the settings'.", rich_help_panel=_WHERE),
+]
+Location = Annotated[
+    str | None, typer.Option(help="One region, else all of the settings.", rich_help_panel=_WHERE)
+]
+Database = Annotated[
+    str | None,
+    typer.Option(help="Firestore database, else POOL_QUEUE_DATABASE.", rich_help_panel=_WHERE),
+]
+ResourceFilter = Annotated[
+    str | None, typer.Option("--resource", "-r", help="Only this persistent resource: its id or full name.")
+]
+InJson = Annotated[bool, typer.Option("--json", help="JSON, for scripts.")]
+Reason = Annotated[str, typer.Option(help="Why; it is recorded and shown.", metavar="TEXT")]
+Author = Annotated[str | None, typer.Option(help="Who asks, else USER@HOST.")]
+Topic = Annotated[str | None, typer.Option(help="Command topic, else the administrators' one.")]
+Wait = Annotated[float, typer.Option(help="Seconds to wait for the result.", min=0, max=3600)]
+PoolOption = Annotated[str | None, typer.Option(help="One pool of it, else all.")]
+ResourceArgument = Annotated[
+    str, typer.Argument(metavar="RESOURCE", help="Persistent resource: its id or full name.")
+]
+
+
+@app.command(epilog=EXIT_CODES)
+def jobs(
+    context: typer.Context,
+    *,
+    resource: ResourceFilter = None,
+    team: Annotated[str | None, typer.Option("--team", "-t", help="Only this team's.")] = None,
+    state: Annotated[State | None, typer.Option("--state", "-s", help="Only in this state.")] = None,
+    ended: Annotated[bool, typer.Option("--ended", help="Those that ended, the latest first.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows shown of each kind.")
+    ] = SHOWN,
+    in_json: InJson = False,
+    settings: SettingsFile = None,
+    project: Project = None,
+    location: Location = None,
+    database: Database = None,
+) -> None:
+    """List the jobs that hold replicas or wait for them, in the order in which they are considered.
+
+    Why a job waits is worked out now, by the code that decides. --ended lists those that ended.
+    """
+    options = Options(settings_file=settings, project=project, location=location, database=database)
+    with session(context, options) as (opened, output):
+        if ended or state is State.ENDED:
+            show_ended_jobs(opened, output, resource=resource, team=team, limit=limit, in_json=in_json)
+        else:
+            show_live_jobs(
+                opened, output, resource=resource, team=team, state=state, limit=limit, in_json=in_json
+            )
+
+
+@app.command(epilog=EXIT_CODES)
+def pools(
+    context: typer.Context,
+    *,
+    resource: ResourceFilter = None,
+    in_json: InJson = False,
+    settings: SettingsFile = None,
+    project: Project = None,
+    location: Location = None,
+    database: Database = None,
+) -> None:
+    """Show each persistent resource: its pools, what holds their replicas, and what waits for them."""
+    options = Options(settings_file=settings, project=project, location=location, database=database)
+    with session(context, options) as (opened, output):
+        show_pools(opened, output, resource=resource, in_json=in_json)
+
+
+@app.command(epilog=EXIT_CODES)
+def cancel(
+    context: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")],
+    *,
+    reason: Reason,
+    team: Annotated[
+        str | None, typer.Option("--team", "-t", help="Whose job, if there are several teams.")
+    ] = None,
+    author: Author = None,
+    topic: Topic = None,
+    wait: Wait = WAIT_SECONDS,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
+) -> None:
+    """Cancel a job, whether it waits, is being submitted or runs."""
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        fields = {"job_id": job_id, "team": team, "reason": reason}
+        body = command_body(CommandKind.CANCEL, fields, author=author)
+        carry_out(opened, output, body, topic=topic, wait=wait)
+
+
+@app.command(epilog=EXIT_CODES)
+def drain(
+    context: typer.Context,
+    resource: ResourceArgument,
+    *,
+    reason: Reason,
+    pool: PoolOption = None,
+    author: Author = None,
+    topic: Topic = None,
+    wait: Wait = WAIT_SECONDS,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
+) -> None:
+    """Admit nothing more to a persistent resource or one of its pools; what runs there goes on."""
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        fields = {"persistent_resource": resource, "pool": pool, "reason": reason}
+        body = command_body(CommandKind.DRAIN, fields, author=author)
+        carry_out(opened, output, body, topic=topic, wait=wait)
+
+
+@app.command(epilog=EXIT_CODES)
+def resume(
+    context: typer.Context,
+    resource: ResourceArgument,
+    *,
+    pool: PoolOption = None,
+    reason: Reason = "resumed",
+    author: Author = None,
+    topic: Topic = None,
+    wait: Wait = WAIT_SECONDS,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
+) -> None:
+    """Admit jobs again to what was drained."""
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        fields = {"persistent_resource": resource, "pool": pool, "reason": reason}
+        body = command_body(CommandKind.RESUME, fields, author=author)
+        carry_out(opened, output, body, topic=topic, wait=wait)
+
+
+@app.command(epilog=EXIT_CODES)
+def result(
+    context: typer.Context,
+    command_id: Annotated[
+        str, typer.Argument(metavar="COMMAND_ID", help="As cancel, drain or resume told it.")
+    ],
+    *,
+    wait: Wait = 0.0,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
+) -> None:
+    """Tell what became of a command that was not answered in time."""
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        show_result(opened, output, command_id, wait=wait)

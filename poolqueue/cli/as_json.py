@@ -1,0 +1,78 @@
+"""Views as JSON for scripts: names as on the wire, durations in seconds, times in RFC 3339."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from poolqueue.cli.views import JobView, PoolView, ResourceView
+from poolqueue.scheduling.pools import Drain
+
+
+def as_text(fields: Mapping[str, Any]) -> str:
+    """In ASCII, so that no character of somebody else's text reaches a terminal."""
+    return json.dumps(fields, indent=2, ensure_ascii=True)
+
+
+def job_fields(job: JobView) -> dict[str, Any]:
+    return {
+        "team": job.team,
+        "job_id": job.job_id,
+        "state": job.state.value,
+        "outcome": job.outcome and job.outcome.value,
+        "persistent_resource": job.resource,
+        "pools": [{"pool": share.pool, "replicas": share.replicas} for share in job.shares],
+        "priority": job.priority,
+        "waited_seconds": _seconds(job.waited),
+        "held_seconds": _seconds(job.held),
+        "ran_seconds": _seconds(job.ran),
+        "reason": job.reason and job.reason.value,
+        "note": job.note,
+    }
+
+
+def resource_fields(view: ResourceView) -> dict[str, Any]:
+    return {
+        "persistent_resource": view.name.full,
+        "state": view.state,
+        "observed_at": _time(view.observed_at),
+        "drained": _drain(view.drained),
+        "waiting": len(view.waiting),
+        "pools": [_pool(pool) for pool in view.pools],
+    }
+
+
+def _pool(pool: PoolView) -> dict[str, Any]:
+    return {
+        "ids": list(pool.ids),
+        "machine": pool.machine,
+        "disk": pool.disk,
+        "capacity": pool.capacity,
+        "reserved": pool.reserved,
+        "foreign": pool.foreign,
+        "surplus": pool.surplus,
+        "free": pool.free,
+        "waiting": pool.waiting,
+        "drained": _drain(pool.drained),
+        "left_alone_until": None if pool.backoff is None else _time(pool.backoff.until),
+        "holders": [
+            {"team": holder.team, "job_id": holder.job_id, "replicas": holder.replicas}
+            for holder in pool.holders
+        ],
+    }
+
+
+def _drain(drain: Drain | None) -> dict[str, Any] | None:
+    if drain is None:
+        return None
+    return {"reason": drain.reason, "author": drain.author, "at": _time(drain.at)}
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat().replace("+00:00", "Z")
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else round(span.total_seconds(), 3)

@@ -1,0 +1,79 @@
+"""Publishes an operator's command and waits for its result, which the system leaves in `commands/{id}`."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from poolqueue.cli.failures import Exit, Failure
+from poolqueue.cli.session import Outside, Session
+from poolqueue.messages import BadCommand, CommandKind, parse_command
+from poolqueue.ports import Documents
+
+ID_BYTES = 8
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 2.0
+LONGEST_AUTHOR = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What became of a command: `result` is `done` or `refused`, None as long as it is being carried out."""
+
+    result: str | None
+    message: str
+
+
+def command_body(
+    kind: CommandKind, fields: Mapping[str, str | None], *, author: str | None
+) -> dict[str, str]:
+    """A command with a random id, checked as the receiver will check it. Raises `Failure` for a bad one."""
+    given = {key: value for key, value in fields.items() if value is not None}
+    body = {
+        "id": f"poolctl-{secrets.token_hex(ID_BYTES)}",
+        "kind": kind.value,
+        "author": author or default_author(),
+        **given,
+    }
+    parsed = parse_command(json.dumps(body).encode(), {}, default_id=body["id"])
+    if isinstance(parsed, BadCommand):
+        told = "; ".join(f"{p.path} {p.value}: {p.problem} ({p.remedy})" for p in parsed.problems)
+        raise Failure(told, Exit.USAGE)
+    return body
+
+
+def default_author() -> str:
+    """`user@host` of this machine. A claim, as any author is: Pub/Sub's audit log knows who published."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"[:LONGEST_AUTHOR]
+
+
+def publish(session: Session, body: Mapping[str, str], *, topic: str | None) -> None:
+    session.publisher().publish(session.topic(topic), json.dumps(body).encode(), {})
+
+
+def wait_for_answer(documents: Documents, id_: str, outside: Outside, *, seconds: float) -> Answer | None:
+    """Asks now and then until the result is there or `seconds` are over; None if nobody took the command."""
+    until = outside.monotonic() + seconds
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        answer = read_answer(documents, id_)
+        left = until - outside.monotonic()
+        if left <= 0 or (answer is not None and answer.result is not None):
+            return answer
+        outside.pause(min(pause, left))
+        pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+
+
+def read_answer(documents: Documents, id_: str) -> Answer | None:
+    fields = documents.read([f"commands/{id_}"])[0].fields
+    if fields is None:
+        return None
+    return Answer(result=fields.get("result"), message=fields.get("message", ""))

@@ -1,0 +1,53 @@
+"""Chooses from the jobs that were read those that one listing shows, and counts the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from poolqueue.cli.views import JobView, ResourceView
+from poolqueue.scheduling.jobs import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """`chosen` are all that were asked for, `shown` the first of those that hold replicas and of those that
+    wait, `more` how many are left out of each.
+    """
+
+    chosen: tuple[JobView, ...]
+    shown: tuple[JobView, ...]
+    more_holding: int = 0
+    more_waiting: int = 0
+
+    @property
+    def more(self) -> int:
+        return self.more_holding + self.more_waiting
+
+    @property
+    def waiting(self) -> tuple[JobView, ...]:
+        return tuple(job for job in self.chosen if job.state is State.QUEUED)
+
+
+def live_jobs(views: Sequence[ResourceView], *, team: str | None, state: State | None, limit: int) -> Listing:
+    """Up to `limit` jobs that hold replicas and as many that wait."""
+    keep = _filter(team, state)
+    holding = [job for view in views for job in view.holding if keep(job)]
+    waiting = [job for view in views for job in view.waiting if keep(job)]
+    return Listing(
+        chosen=(*holding, *waiting),
+        shown=(*holding[:limit], *waiting[:limit]),
+        more_holding=max(0, len(holding) - limit),
+        more_waiting=max(0, len(waiting) - limit),
+    )
+
+
+def ended_jobs(jobs: Sequence[JobView], *, team: str | None, resource: str | None, limit: int) -> Listing:
+    """The first `limit` of those that ended last."""
+    keep = _filter(team, None)
+    chosen = [job for job in jobs if keep(job) and resource in {None, job.resource}]
+    return Listing(chosen=tuple(chosen), shown=tuple(chosen[:limit]))
+
+
+def _filter(team: str | None, state: State | None) -> Callable[[JobView], bool]:
+    return lambda job: team in {None, job.team} and state in {None, job.state}

@@ -1,0 +1,80 @@
+"""Where a command's words go: results to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from poolqueue.cli.failures import Exit, Failure, failure_of
+from poolqueue.cli.session import Options, Outside, Session
+from poolqueue.cli.text import safe
+from poolqueue.config import SettingsError
+
+MESSAGE_LIMIT = 2_000
+PLAIN_WIDTH = 100_000
+
+
+class Output:
+    """Tables as wide as the terminal; in a pipe or file plain lines as long as they are."""
+
+    def __init__(self) -> None:
+        found = Console(highlight=False)
+        self.is_plain = not found.is_terminal
+        self._console = Console(highlight=False, width=PLAIN_WIDTH) if self.is_plain else found
+        self.notes = Console(stderr=True, highlight=False)
+
+    def show(self, *parts: RenderableType) -> None:
+        if not self.is_plain:
+            self._console.print(*parts, sep="\n")
+            return
+        with self._console.capture() as capture:
+            self._console.print(*parts, sep="\n")
+        for line in capture.get().splitlines():
+            self.raw(line.rstrip())
+
+    def raw(self, text: str) -> None:
+        sys.stdout.write(text + "\n")
+
+    def tell(self, message: str, *, style: str) -> None:
+        """A result in a line, of which parts may be somebody else's."""
+        self._console.print(Text(safe(message, limit=MESSAGE_LIMIT), style=style), soft_wrap=True)
+
+    def note(self, message: str, *, style: str = "") -> None:
+        """A line beside the result."""
+        self.notes.print(Text(safe(message, limit=MESSAGE_LIMIT), style=style), soft_wrap=True)
+
+
+@contextmanager
+def session(context: typer.Context, options: Options) -> Iterator[tuple[Session, Output]]:
+    """A session for one command. What goes wrong is told in a line and ends the process with its code."""
+    output = Output()
+    opened: Session | None = None
+    try:
+        opened = Session.of(context.obj or Outside(), options)
+        yield opened, output
+    except KeyboardInterrupt as interrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from interrupt
+    except Exception as error:
+        told = _in_words(error, opened)
+        if told is None:
+            raise
+        for line in f"poolctl: {told.message}".splitlines():
+            output.note(line, style="red")
+        raise typer.Exit(told.code) from error
+
+
+def _in_words(error: Exception, opened: Session | None) -> Failure | None:
+    match error:
+        case Failure():
+            return error
+        case SettingsError():
+            return Failure(str(error), Exit.USAGE)
+        case _ if opened is not None:
+            return failure_of(error, opened.environment, opened.project)
+        case _:
+            return None
