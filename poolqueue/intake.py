@@ -90,7 +90,7 @@ def take_in(
 def record_request(system: System, request: JobRequest, origin: Origin) -> ResourceName | None:
     """Record a well-formed request; the resource whose bell is to be rung, None when there is nothing new."""
     name = ResourceName(project=request.project, location=request.location, id=request.persistent_resource)
-    problems = check_allowed(request, origin.team, system.settings.resources)
+    problems = check_allowed(request, origin.team, system.settings)
     job = _new_job(request, name, origin)
     if problems:
         problems = [*problems, *_match_problems(system, name, request.worker_pools)]
@@ -149,11 +149,9 @@ def bury(
     log.error("dead_letter", extra={"dead_letter": name, "topic": topic, "problems": listed})
 
 
-def check_allowed(request: JobRequest, team: Team, resources: Sequence[str] | None) -> list[Problem]:
+def check_allowed(request: JobRequest, team: Team, settings: Settings) -> list[Problem]:
     """What the request asks for and its team may not have."""
     lists = [
-        ("custom_job.jobSpec.persistentResourceId", [request.persistent_resource], team.resources),
-        ("custom_job.jobSpec.persistentResourceId", [request.persistent_resource], resources),
         ("custom_job.jobSpec.serviceAccount", _given(request.service_account), team.service_accounts),
         ("custom_job.jobSpec.network", _given(request.network), team.networks),
     ]
@@ -164,7 +162,31 @@ def check_allowed(request: JobRequest, team: Team, resources: Sequence[str] | No
         for value in values
         if value not in allowed
     ]
-    return [*problems, *_images(request, team), *_priority(request, team), *_timeout(request, team)]
+    return [
+        *_resource(request, team, settings),
+        *problems,
+        *_images(request, team),
+        *_priority(request, team),
+        *_timeout(request, team),
+    ]
+
+
+def _resource(request: JobRequest, team: Team, settings: Settings) -> list[Problem]:
+    """In an allow-list, too, a short id is one of the team's own project and location."""
+    path = "custom_job.jobSpec.persistentResourceId"
+    name = ResourceName(project=request.project, location=request.location, id=request.persistent_resource)
+    regions = settings.regions()
+    if (name.project, name.location) not in regions:
+        listed = ", ".join(f"projects/{project}/locations/{location}" for project, location in regions)
+        problem = _not_allowed(path, name.full, [f"{listed} (the regions that are swept)"], team)
+        return [problem]
+    home = ResourceName(
+        project=team.project or settings.project, location=team.location or settings.location, id=name.id
+    )
+    names = {name.full, *([name.id] if name == home else [])}
+    lists = [allowed for allowed in (team.resources, settings.resources) if allowed is not None]
+    refusing = [allowed for allowed in lists if names.isdisjoint(allowed)]
+    return [_not_allowed(path, name.full, refusing[0], team)] if refusing else []
 
 
 def problem_fields(problem: Problem) -> dict[str, str]:
