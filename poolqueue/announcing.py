@@ -1,12 +1,12 @@
-"""Announces changes of jobs on `job-outcomes`, and remembers which of them need no second announcement."""
+"""Announces changes of jobs on `job-outcomes`."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from poolqueue.announced import Span
 from poolqueue.messages import outcome_message
 from poolqueue.ports import Message, PublishFailed
 from poolqueue.records import ResourceName
@@ -30,45 +30,23 @@ class Change:
         return [entry for entry in self.job.history if self.first <= entry.sequence <= last]
 
 
-class Announcer:
-    """Publishes changes once they are committed; shared by the threads of one invocation.
+def announce(system: System, changes: Iterable[Change]) -> bool:
+    """Publish; False when Pub/Sub did not take it all. What it did not take, the sweep announces again."""
+    messages = [_message(system, change.job, entry) for change in changes for entry in change.entries()]
+    try:
+        system.publisher.publish_all(messages)
+    except PublishFailed as error:
+        log.warning("outcomes_not_published", extra={"count": len(messages), "error": str(error)})
+        return False
+    return True
 
-    `settled` are the last announced sequence numbers by job, to be noted in the resource's document with its
-    next write. What could not be published stays unannounced there, and the sweep publishes it.
-    """
 
-    def __init__(self, system: System) -> None:
-        self._system = system
-        self._lock = threading.Lock()
-        self._settled: dict[str, int] = {}
-
-    def announce(self, changes: Iterable[Change]) -> bool:
-        """Publish; False when Pub/Sub did not take it all."""
-        listed = list(changes)
-        messages = [_message(self._system, c.job, entry) for c in listed for entry in c.entries()]
-        if not messages:
-            return True
-        try:
-            self._system.publisher.publish_all(messages)
-        except PublishFailed as error:
-            log.warning("outcomes_not_published", extra={"count": len(messages), "error": str(error)})
-            return False
-        with self._lock:
-            for change in listed:
-                last = max(change.job.sequence, self._settled.get(change.job.key, 0))
-                self._settled[change.job.key] = last
-        return True
-
-    def settled(self) -> dict[str, int]:
-        with self._lock:
-            return dict(self._settled)
-
-    def forget(self, noted: dict[str, int]) -> None:
-        """These were noted in the resource's document."""
-        with self._lock:
-            for key, last in noted.items():
-                if self._settled.get(key) == last:
-                    del self._settled[key]
+def announce_and_remember(system: System, name: ResourceName, changes: Iterable[Change]) -> None:
+    """Publish changes that the resource's document lists, and remember to take them off its list."""
+    listed = [change for change in changes if change.entries()]
+    if listed and announce(system, listed):
+        spans = {c.job.key: Span(first=c.first, last=c.job.sequence) for c in listed}
+        system.announced.add(name.key, spans)
 
 
 def _message(system: System, job: Job, entry: Move) -> Message:

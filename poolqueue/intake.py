@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from poolqueue.announcing import Announcer, Change
-from poolqueue.config import Team
+from poolqueue.announcing import Change, announce
+from poolqueue.config import Settings, Team
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
 from poolqueue.ports import Conflict, Create, Document, Replace
@@ -293,7 +293,7 @@ def _create(system: System, job: Job) -> bool:
     if created is None:
         return False
     first = created.history[0].sequence
-    Announcer(system).announce([Change(job=created, first=first, last=first)])
+    announce(system, [Change(job=created, first=first, last=first)])
     fields = {"job": created.key, "resource": created.resource, "state": created.state.value}
     log.info("job_recorded", extra=fields)
     return created.state is State.QUEUED

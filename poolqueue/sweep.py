@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from poolqueue.announcing import Announcer
 from poolqueue.announcing import Change as AnnouncedChange
+from poolqueue.announcing import announce
 from poolqueue.cycle import settle
 from poolqueue.ending import ended_change
 from poolqueue.observation import is_ours, observed, on_resource
@@ -239,9 +239,9 @@ class _Sweep:
             for key, entry in old
             if key in jobs
         ]
-        if not Announcer(self._system).announce(changes):
+        if not announce(self._system, changes):
             return []
-        return [Announced(key=key, last=entry.last) for key, entry in old]
+        return [Announced(key=key, first=entry.first, last=entry.last) for key, entry in old]
 
     def _jobs(self, keys: Iterable[str]) -> dict[str, Job]:
         documents = self._system.documents.read([job_path(key) for key in dict.fromkeys(keys)])

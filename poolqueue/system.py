@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from poolqueue.announced import AnnouncedChanges
 from poolqueue.config import Settings
 from poolqueue.ports import Documents, Observer, Publisher, Submitter
 
@@ -22,6 +23,7 @@ class System:
     clock: Callable[[], datetime]
     token: Callable[[], str]
     sleep: Callable[[float], None]
+    announced: AnnouncedChanges = field(default_factory=AnnouncedChanges)
 
     def deadline(self) -> datetime:
         """Until when an invocation that begins now may work."""

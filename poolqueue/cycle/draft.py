@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from poolqueue.announced import Span
 from poolqueue.cycle.snapshot import Snapshot, StoredJob
 from poolqueue.ports import Create, Replace, Write
 from poolqueue.records import (
@@ -150,7 +151,7 @@ class Draft:
             )
         )
 
-    def writes(self, announced: Mapping[str, int]) -> list[Write]:
+    def writes(self, announced: Mapping[str, Span]) -> list[Write]:
         """The writes of this draft; none if nothing changed. `announced`: changes known to be published."""
         queue_writes = self._queue_writes()
         for key, moved in self.moved.items():
@@ -158,7 +159,7 @@ class Draft:
             last = moved.after.sequence + (moved.after.state is State.RESERVED)
             if last >= first:
                 self.apply(Changed(key=key, first=first, last=last, at=self._now))
-        self.apply(*(Announced(key=key, last=last) for key, last in announced.items()))
+        self.apply(*(Announced(key=key, first=s.first, last=s.last) for key, s in announced.items()))
         jobs: list[Write] = [
             Replace(path=job_path(key), fields=write_job(moved.after), version=moved.before.version)
             for key, moved in self.moved.items()
@@ -179,6 +180,8 @@ class Draft:
         return [Replace(path=path, fields=fields, version=self._snapshot.version)]
 
     def _queue_writes(self) -> list[Write]:
+        if not self.moved and not self._gone:
+            return []
         add = [waiting_line(m.after) for m in self.moved.values() if _belongs_in_queue(m.after)]
         known = self._snapshot.waiting_queue().lines
         leave = [key for key, m in self.moved.items() if not _belongs_in_queue(m.after) and key in known]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
+from poolqueue.announced import Span
 from poolqueue.cycle.draft import Admission, Draft, Moved
 from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.snapshot import COMMIT_CHARACTERS, Snapshot, read_snapshot
@@ -50,7 +51,7 @@ class Round:
 
 
 def run_round(
-    system: System, name: ResourceName, asked: Asked, *, slots: Slots, announced: Mapping[str, int]
+    system: System, name: ResourceName, asked: Asked, *, slots: Slots, announced: Mapping[str, Span]
 ) -> Round:
     """One attempt. Raises `Conflict` when somebody else committed in between: then run it again."""
     snapshot = read_snapshot(system.documents, name, arrivals=asked.arrivals)
@@ -138,7 +139,7 @@ def _commit(
     verdicts: Sequence[Verdict],
     slots: Slots,
     *,
-    announced: Mapping[str, int],
+    announced: Mapping[str, Span],
     skipped: bool,
 ) -> Round:
     writes = draft.writes(announced)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from poolqueue.announcing import Announcer
 from poolqueue.announcing import Change as AnnouncedChange
+from poolqueue.announcing import announce_and_remember
 from poolqueue.cycle.bell import BellHolder
 from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.retrying import pause, until_settled
@@ -73,7 +73,7 @@ def end(system: System, name: ResourceName, ending: CustomJobEnded, *, deadline:
     a hundred ends at once then cost the resource's document a few writes, not a hundred fought for.
     """
     with _cycle(system, name, deadline) as cycle:
-        if cycle.bell.is_held() or not cycle.try_alone(Asked(changes=[ending], arrivals=False)):
+        if cycle.has_rivals() or not cycle.try_alone(Asked(changes=[ending], arrivals=False)):
             until_settled(system, lambda: _note(system, ending))
             cycle.with_bell()
 
@@ -103,11 +103,14 @@ class _Cycle:
         self._system = system
         self._name = name
         self._deadline = deadline
-        self._announcer = Announcer(system)
         self._slots = Slots(system, name)
-        self._submissions = Submissions(system, name, self._announcer)
+        self._submissions = Submissions(system, name)
         self._lingers = linger
+        system.announced.enter(name.key)
         self.bell = BellHolder(system, name)
+
+    def has_rivals(self) -> bool:
+        return self._system.announced.has_company(self._name.key) or self.bell.is_held()
 
     def try_alone(self, asked: Asked) -> bool:
         """One round without the bell, and further ones with it for what it leaves; False after a conflict."""
@@ -134,7 +137,8 @@ class _Cycle:
                 self.make(Asked(arrivals=False))
         finally:
             self._submissions.close()
-        if self._announcer.settled():
+            is_last = self._system.announced.leave(self._name.key)
+        if is_last:
             self._note_announced()
 
     def with_bell(self) -> None:
@@ -170,16 +174,17 @@ class _Cycle:
         failures = self._submissions.failures()[:FAILURES_AT_ONCE]
         if any(failure.reason is Reason.PACED for failure in failures):
             self._slots.block()
-        announced = self._announcer.settled()
+        announced = self._system.announced.pending(self._name.key)
         asked = replace(asked, changes=[*asked.changes, *failures])
         done = run_round(self._system, self._name, asked, slots=self._slots, announced=announced)
         self._submissions.put_back(failures)
-        self._announcer.forget(announced)
+        self._system.announced.noted(self._name.key, announced)
         self._submissions.begin(list(done.admissions))
-        self._announcer.announce(
+        changes = [
             AnnouncedChange(job=moved.after, first=moved.before.job.sequence + 1)
             for moved in done.moved.values()
-        )
+        ]
+        announce_and_remember(self._system, self._name, changes)
         return done
 
     def _linger(self, done: Round) -> bool:

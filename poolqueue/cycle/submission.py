@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, assert_never
 
-from poolqueue.announcing import Announcer
 from poolqueue.announcing import Change as AnnouncedChange
+from poolqueue.announcing import announce_and_remember
 from poolqueue.cycle.draft import Admission
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.ports import (
@@ -41,10 +41,9 @@ class Submissions:
     they were put back in the queue.
     """
 
-    def __init__(self, system: System, name: ResourceName, announcer: Announcer) -> None:
+    def __init__(self, system: System, name: ResourceName) -> None:
         self._system = system
         self._name = name
-        self._announcer = announcer
         self._executor: ThreadPoolExecutor | None = None
         self._calls: list[Future[SubmissionFailed | None]] = []
         self._failures: list[SubmissionFailed] = []
@@ -119,7 +118,8 @@ class Submissions:
         if job is None or job.state is State.CANCELLING:
             self._cancel(custom_job)
         if job is not None:
-            self._announcer.announce([AnnouncedChange(job=job, first=admission.job.sequence + 1)])
+            change = AnnouncedChange(job=job, first=admission.job.sequence + 1)
+            announce_and_remember(self._system, self._name, [change])
 
     def _read(self, key: str) -> tuple[Job, object]:
         document = self._system.documents.read([job_path(key)])[0]

@@ -113,9 +113,10 @@ class Changed:
 
 @dataclass(frozen=True, kw_only=True)
 class Announced:
-    """The changes of a job up to `last` were announced."""
+    """The changes `first`..`last` of a job were announced."""
 
     key: str
+    first: int
     last: int
 
 
@@ -230,10 +231,14 @@ def _change(resource: Resource, event: Changed) -> Resource:
 
 
 def _announce(resource: Resource, event: Announced) -> Resource:
+    """What is announced is taken off either end of the range; a hole in its middle may be announced again."""
     open_ = resource.unannounced.get(event.key)
-    if open_ is None or event.last < open_.first:
+    if open_ is None:
         return resource
     rest = {key: entry for key, entry in resource.unannounced.items() if key != event.key}
-    if event.last < open_.last:
-        rest[event.key] = replace(open_, first=event.last + 1)
+    if event.first > open_.first and event.last >= open_.last:
+        rest[event.key] = replace(open_, last=min(open_.last, event.first - 1))
+    elif event.last < open_.last:
+        first = max(open_.first, event.last + 1) if event.first <= open_.first else open_.first
+        rest[event.key] = replace(open_, first=first)
     return replace(resource, unannounced=rest)

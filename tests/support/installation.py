@@ -105,13 +105,14 @@ class Installation:
         pools: list[dict[str, Any]] | None = None,
         settings: Mapping[str, Any] | None = None,
         wrap: Callable[[Any], Any] = lambda port: port,
+        documents: Any = None,
         **stand_in: Any,
     ) -> None:
         self.project = project
         self.name = ResourceName(project=project, location=LOCATION, id="shared")
         self.clock = Clock()
         self.log_lines: list[bytes] = []
-        self.documents = MemoryDocuments()
+        self.documents = MemoryDocuments() if documents is None else documents
         self.publisher = MemoryPublisher()
         resource = {
             "project": project,
