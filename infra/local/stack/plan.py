@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import itertools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -70,9 +71,14 @@ class Plan:
 
 def new_directory(root: Path = ROOT) -> Path:
     """A directory of its own below `.run/`."""
-    directory = root / ".run" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}"
-    directory.mkdir(parents=True)
-    return directory
+    (root / ".run").mkdir(exist_ok=True)
+    name = f"{datetime.now(UTC):%m%d-%H%M%S}"
+    for number in itertools.count(1):
+        directory = root / ".run" / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            directory.mkdir()
+            return directory
+    raise AssertionError("a count has no end")
 
 
 def write_settings(plan: Plan, directory: Path) -> Path:

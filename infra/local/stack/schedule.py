@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from poolqueue.ports import PublishFailed
+from google.api_core.exceptions import GoogleAPIError
 
 log = logging.getLogger(__name__)
 
@@ -29,5 +29,5 @@ class Schedule:
         while not self._stopped.wait(self._seconds):
             try:
                 self._sweep()
-            except PublishFailed as error:
+            except GoogleAPIError as error:
                 log.warning("sweep_not_published", extra={"error": str(error)})

@@ -11,6 +11,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.request import Request, urlopen
 
+import grpc
+from google.pubsub_v1 import PublisherClient, PubsubMessage
+from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
+
 from infra.local.checker import Report, check_journal, read_journal
 from infra.local.emulators import Emulators, start_emulators
 from infra.local.processes import Child, start_module
@@ -19,14 +23,14 @@ from infra.local.stack.outcome_log import Announcement, OutcomeLog
 from infra.local.stack.plan import FUNCTIONS, Plan, write_settings, write_stand_in_configuration
 from infra.local.stack.schedule import Schedule
 from infra.local.topology import TOPICS, create_topology, topic_name
-from poolqueue import wiring
-from poolqueue.config import Environment, Settings, load_settings, read_environment
+from poolqueue.adapters.firestore import FirestoreDocuments, create_client
+from poolqueue.config import Settings, load_settings, read_environment
 from poolqueue.ports import Documents
 
 Say = Callable[[str, str], None]
 
 STOP_SECONDS = 3.0
-COMMAND_SECONDS = 20.0
+CALL_SECONDS = 20.0
 
 
 class Stack:
@@ -111,9 +115,14 @@ class Stack:
                 threads.submit(function.child.stop, grace_seconds=STOP_SECONDS)
 
     def _subscribe(self) -> None:
-        self.settings: Settings = load_settings(self._environment())
-        self.documents: Documents = wiring.documents(self._environment(), self.settings)
-        self._publisher = wiring.publisher(self._environment())
+        environment = read_environment(self.environment())
+        self.settings: Settings = load_settings(environment)
+        client = create_client(self.project, environment.database, emulator=self.emulators.firestore_address)
+        self._parts.callback(client.close)
+        self.documents: Documents = FirestoreDocuments(client)
+        channel = grpc.insecure_channel(self.emulators.pubsub_address)
+        self._parts.callback(channel.close)
+        self._publisher = PublisherClient(transport=PublisherGrpcTransport(channel=channel))
         urls = {topic.name: self.functions[topic.function].url for topic in TOPICS if topic.function}
         topics = [topic for team in self.settings.teams for topic in (*team.topics, *team.command_topics)]
         teams = list(dict.fromkeys(topic.partition(".")[2] for topic in topics if "." in topic))
@@ -155,13 +164,10 @@ class Stack:
             **self.emulators.environment,
         }
 
-    def _environment(self) -> Environment:
-        return read_environment(self.environment())
-
     # --- what can be done to it
 
-    def publish(self, topic: str, body: bytes | str | Mapping[str, Any], **attributes: str) -> None:
-        """Publish to a topic by its short name; a mapping goes as JSON. Returns when it is accepted."""
+    def publish(self, topic: str, body: bytes | str | Mapping[str, Any], **attributes: str) -> str:
+        """Publish to a topic by its short name; a mapping goes as JSON. The message's id, once accepted."""
         match body:
             case bytes():
                 content = body
@@ -169,7 +175,12 @@ class Stack:
                 content = body.encode()
             case _:
                 content = json.dumps(body).encode()
-        self._publisher.publish(topic_name(self.project, topic), content, attributes)
+        answer = self._publisher.publish(
+            topic=topic_name(self.project, topic),
+            messages=[PubsubMessage(data=content, attributes=attributes)],
+            timeout=CALL_SECONDS,
+        )
+        return str(answer.message_ids[0])
 
     def sweep(self) -> None:
         """What the schedule does, now."""
@@ -223,5 +234,5 @@ def start_stack(directory: Path, plan: Plan | None = None, *, say: Say = lambda 
 def _post(url: str, content: Mapping[str, Any], *, content_type: str = "application/json") -> bytes:
     body = json.dumps(content).encode()
     request = Request(url, data=body, headers={"Content-Type": content_type})
-    with urlopen(request, timeout=COMMAND_SECONDS) as answer:
+    with urlopen(request, timeout=CALL_SECONDS) as answer:
         return bytes(answer.read())
