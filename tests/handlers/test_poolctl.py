@@ -1,0 +1,275 @@
+"""`poolctl` on a whole installation: its commands reach the real handler, and it shows what is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from handlers import job_commanded
+from poolqueue.cli.app import app
+from poolqueue.cli.failures import Exit
+from poolqueue.cli.session import Outside
+from poolqueue.config import Environment
+from poolqueue.ports import Documents, PublishFailed, StoreUnavailable
+from poolqueue.scheduling.jobs import Outcome, State
+from tests.support.installation import GPU, LOCATION, Installation, pool, request, worker_pool_spec
+
+TWO_POOLS = [pool(replicas=2, id="small"), pool(GPU, replicas=1, id="gpus")]
+
+
+class DeliveringPublisher:
+    """Delivers each command at once, as a push subscription would; not if `is_deaf`; it fails if `is_down`."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+        self.published: list[tuple[str, dict[str, Any]]] = []
+        self.is_deaf = self.is_down = False
+
+    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
+        if self.is_down:
+            raise PublishFailed(topic)
+        self.published.append((topic, json.loads(body)))
+        if not self.is_deaf:
+            delivery = self._installation.delivery(topic.rsplit("/", 1)[-1], body, attributes)
+            job_commanded.handle(self._installation.system, delivery)
+
+    def publish_all(self, messages: Any) -> None:
+        for message in messages:
+            self.publish(message.topic, message.body, message.attributes)
+
+
+class Poolctl:
+    """Runs `poolctl` in this process, with the installation's store and clock."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.installation = installation
+        self.publisher = DeliveringPublisher(installation)
+        self.documents: Callable[[Environment, str], Documents] = lambda *_: installation.documents
+        self.time = 0.0
+
+    def __call__(self, *arguments: str, exit_code: int = Exit.DONE) -> str:
+        outside = Outside(
+            environment=lambda: Environment(project=self.installation.project),
+            documents=self.documents,
+            publisher=lambda _environment: self.publisher,
+            now=self.installation.clock,
+            monotonic=lambda: self.time,
+            pause=self._pause,
+        )
+        ran = CliRunner().invoke(app, list(arguments), obj=outside)
+        assert ran.exit_code == exit_code, ran.output
+        return ran.output
+
+    def list(self, *arguments: str) -> str:
+        return self(*arguments, "--location", LOCATION)
+
+    def listed(self, *arguments: str) -> list[dict[str, Any]]:
+        jobs: list[dict[str, Any]] = json.loads(self.list("jobs", "--json", *arguments))["jobs"]
+        return jobs
+
+    def _pause(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@pytest.fixture
+def installation(tmp_path: Path, demo_project: str) -> Iterator[Installation]:
+    with Installation(tmp_path, demo_project, pools=TWO_POOLS) as installation:
+        yield installation
+
+
+@pytest.fixture
+def poolctl(installation: Installation) -> Poolctl:
+    return Poolctl(installation)
+
+
+def fill(installation: Installation) -> None:
+    """One job that runs on both replicas of the pool `small`, and one that waits for them."""
+    installation.ask(request("first", worker_pool_spec(), worker_pool_spec()))
+    installation.ask(request("second", priority=7))
+
+
+# --- showing ---------------------------------------------------------------------------------------------
+
+
+def test_jobs_shows_what_holds_replicas_and_why_the_others_wait(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    fill(installation)
+    header, first, second = poolctl.list("jobs").splitlines()
+
+    assert header.split() == ["job", "team", "state", "resource", "pools", "prio", "time", "reason"]
+    assert first.split()[:6] == ["first", "research", "submitted", "shared", "small", "x2"]
+    assert second.split()[:7] == ["second", "research", "queued", "shared", "small", "x1", "7"]
+    assert second.endswith("needs_replicas: needs 1, 0 free")
+
+
+def test_jobs_filters_by_state_team_and_resource(installation: Installation, poolctl: Poolctl) -> None:
+    fill(installation)
+
+    assert [job["job_id"] for job in poolctl.listed("--state", "queued")] == ["second"]
+    assert [job["job_id"] for job in poolctl.listed("--state", "submitted")] == ["first"]
+    assert poolctl.listed("--team", "nobody") == []
+    assert len(poolctl.listed("--resource", installation.name.full)) == 2
+
+
+def test_jobs_shows_so_many_and_counts_the_others(installation: Installation, poolctl: Poolctl) -> None:
+    fill(installation)
+    for number in range(4):
+        installation.ask(request(f"more-{number}"))
+
+    assert "… and 3 more (0 that hold replicas and 3 that wait)" in poolctl.list("jobs", "--limit", "2")
+
+
+def test_jobs_ended_tells_outcome_and_error(installation: Installation, poolctl: Poolctl) -> None:
+    fill(installation)
+    installation.finish("first", "FAILED", error={"code": 3, "message": "\x1b[31mexit status 1"})
+
+    assert [(job["job_id"], job["outcome"]) for job in poolctl.listed("--ended")] == [("first", "failed")]
+    assert r"\x1b[31mexit status 1" in poolctl("jobs", "--ended")
+    assert "no job that ended is one of these" in poolctl("jobs", "--ended", "--team", "vision")
+
+
+def test_pools_tells_occupancy_and_holders(installation: Installation, poolctl: Poolctl) -> None:
+    fill(installation)
+    shown = poolctl.list("pools").splitlines()
+
+    assert shown[0].startswith("shared  RUNNING, seen ")
+    assert shown[2].split() == ["small", "2", "2", "0", "0", "0", "1"]
+    assert shown[3].split() == ["gpus", "1", "0", "0", "0", "1", "0"]
+    assert "small  held by research/first x2" in shown
+
+
+def test_an_unknown_resource_is_refused_and_an_empty_installation_says_so(poolctl: Poolctl) -> None:
+    told = poolctl("pools", "--location", LOCATION, "--resource", "other", exit_code=Exit.REFUSED)
+
+    assert "no job ever named the persistent resource other" in told
+    assert "no persistent resource is known" in poolctl.list("jobs")
+
+
+# --- asking ----------------------------------------------------------------------------------------------
+
+
+def test_cancel_ends_a_waiting_job(installation: Installation, poolctl: Poolctl) -> None:
+    fill(installation)
+
+    assert poolctl("cancel", "second", "--reason", "not needed") == "done: cancelled; it will not run\n"
+    assert installation.job("second").outcome is Outcome.CANCELLED
+    assert "not needed" in (installation.job("second").history[-1].note or "")
+
+
+def test_cancel_asks_vertex_ai_to_cancel_a_running_job(installation: Installation, poolctl: Poolctl) -> None:
+    fill(installation)
+    installation.wait_running("first")
+
+    assert (
+        poolctl("cancel", "first", "--reason", "x") == "done: Vertex AI is cancelling it; it ends shortly\n"
+    )
+    assert installation.job("first").state is State.CANCELLING
+
+
+def test_cancel_of_an_unknown_job_is_refused(poolctl: Poolctl) -> None:
+    told = poolctl("cancel", "nothing", "--reason", "x", exit_code=Exit.REFUSED)
+
+    assert told == "refused: team research has no job nothing; see poolctl jobs\n"
+
+
+def test_drain_keeps_jobs_waiting_and_resume_starts_them(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    fill(installation)
+    poolctl("drain", "shared", "--pool", "small", "--reason", "maintenance", "--author", "ann")
+    installation.finish("first")
+
+    assert [(job["job_id"], job["reason"]) for job in poolctl.listed()] == [("second", "drained")]
+    assert "small  drained by ann" in poolctl.list("pools")
+
+    poolctl("resume", "shared", "--pool", "small")
+
+    assert installation.job("second").state is State.SUBMITTED
+
+
+def test_a_command_goes_to_the_topic_given_with_its_author(poolctl: Poolctl) -> None:
+    poolctl("drain", "shared", "--reason", "x", "--topic", "projects/p/topics/job-commands", exit_code=1)
+    ((topic, body),) = poolctl.publisher.published
+
+    assert topic == "projects/p/topics/job-commands"
+    assert "@" in body["author"]
+    assert body["id"].startswith("poolctl-")
+
+
+def test_two_commands_have_two_ids(installation: Installation, poolctl: Poolctl) -> None:
+    fill(installation)
+    poolctl("drain", "shared", "--reason", "x")
+    poolctl("drain", "shared", "--reason", "x")
+
+    assert len({body["id"] for _, body in poolctl.publisher.published}) == 2
+
+
+def test_a_command_that_nobody_takes_ends_the_waiting_and_says_how_to_look_again(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    fill(installation)
+    poolctl.publisher.is_deaf = True
+    told = poolctl("cancel", "second", "--reason", "x", exit_code=Exit.NO_ANSWER)
+    ((_, body),) = poolctl.publisher.published
+
+    assert 30 <= poolctl.time < 31
+    assert f"look again: poolctl result {body['id']}" in told
+    poolctl("result", body["id"], exit_code=Exit.NO_ANSWER)
+
+    installation.command(**body)
+
+    assert poolctl("result", body["id"]) == "done: cancelled; it will not run\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("cancel", "NO ID", "--reason", "x"),
+        ("cancel", "a", "--reason", "x" * 501),
+        ("cancel", "a", "--reason", "line\nbreak"),
+        ("cancel", "a"),
+        ("drain", "Not A Name", "--reason", "x"),
+        ("jobs", "--location", LOCATION, "--resource", "Not A Name"),
+        ("jobs", "--limit", "0"),
+        ("jobs",),
+        ("result", "a/b"),
+        ("pools", "--settings", "/does/not/exist"),
+    ],
+)
+def test_wrong_usage_publishes_nothing(poolctl: Poolctl, arguments: tuple[str, ...]) -> None:
+    poolctl(*arguments, exit_code=Exit.USAGE)
+
+    assert poolctl.publisher.published == []
+
+
+def test_a_store_that_does_not_answer_is_one_line(poolctl: Poolctl) -> None:
+    def fail(*_: object) -> Documents:
+        raise StoreUnavailable("connection refused")
+
+    poolctl.documents = fail
+    told = poolctl("jobs", "--location", LOCATION, exit_code=Exit.UNREACHABLE)
+
+    assert told == "poolctl: Firestore does not answer: look at the network, and try again\n"
+
+
+def test_after_publishing_a_silent_store_still_tells_the_commands_id(poolctl: Poolctl) -> None:
+    def fail(*_: object) -> Documents:
+        raise StoreUnavailable("connection refused")
+
+    poolctl.documents = fail
+    told = poolctl("cancel", "a", "--reason", "x", exit_code=Exit.UNREACHABLE)
+
+    assert "the command is published and takes its course; look again: poolctl result poolctl-" in told
+
+
+def test_a_topic_that_does_not_answer_is_one_line(poolctl: Poolctl) -> None:
+    poolctl.publisher.is_down = True
+    told = poolctl("cancel", "a", "--reason", "x", exit_code=Exit.UNREACHABLE)
+
+    assert told == "poolctl: Pub/Sub does not answer: look at the network, and try again\n"
