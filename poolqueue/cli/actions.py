@@ -11,6 +11,7 @@ from poolqueue.cli.asking import Answer, publish, wait_for_answer
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.listing import Listing, ended_jobs, live_jobs
 from poolqueue.cli.output import Output
+from poolqueue.cli.plain import jobs_lines, pools_lines
 from poolqueue.cli.reading import DETAILS_LIMIT
 from poolqueue.cli.session import Session, named_resource
 from poolqueue.cli.tables import counts_line, jobs_table, pools_table, reasons_table
@@ -38,12 +39,13 @@ def show_live_jobs(
     views = _views(session, output, resource, details=limit if state is None else DETAILS_LIMIT)
     listing = live_jobs(views, team=team, state=state, limit=limit)
     if in_json:
-        output.raw(_listing_as_json(listing))
+        output.lines([_listing_as_json(listing)])
         return
-    if not output.is_plain or not listing.shown:
+    if output.is_plain:
+        output.lines(jobs_lines(listing.shown))
+    else:
         output.show(counts_line(listing.chosen))
-    if listing.shown:
-        output.show(jobs_table(listing.shown, plain=output.is_plain))
+        output.show(*([jobs_table(listing.shown)] if listing.shown else []))
     if listing.more:
         left = f"{listing.more_holding:,} that hold replicas and {listing.more_waiting:,} that wait"
         output.note(f"… and {listing.more:,} more ({left}); --limit shows more")
@@ -63,11 +65,13 @@ def show_ended_jobs(
     read = session.reader(anywhere=True).ended(limit=window)
     listing = ended_jobs(read, team=team, resource=id_, limit=limit)
     if in_json:
-        output.raw(_listing_as_json(listing))
+        output.lines([_listing_as_json(listing)])
+    elif output.is_plain:
+        output.lines(jobs_lines(listing.shown))
     elif listing.shown:
-        output.show(jobs_table(listing.shown, plain=output.is_plain))
-    else:
-        output.show("no job has ended yet" if not read else "no job that ended is one of these")
+        output.show(jobs_table(listing.shown))
+    if not listing.shown:
+        output.note("no job has ended yet" if not read else "no job that ended is one of these")
     if is_filtered and len(read) == window and len(listing.chosen) < limit:
         output.note(f"looked at the {window:,} jobs that ended last")
 
@@ -75,10 +79,15 @@ def show_ended_jobs(
 def show_pools(session: Session, output: Output, *, resource: str | None, in_json: bool) -> None:
     views = _views(session, output, resource, details=0)
     if in_json:
-        output.raw(as_json.as_text({"resources": [as_json.resource_fields(view) for view in views]}))
+        text = as_json.as_text({"resources": [as_json.resource_fields(view) for view in views]})
+        output.lines([text])
         return
     for number, view in enumerate(views):
-        output.show(*([""] if number else []), pools_table(view, plain=output.is_plain))
+        output.lines([""] if number else [])
+        if output.is_plain:
+            output.lines(pools_lines(view))
+        else:
+            output.show(pools_table(view))
 
 
 def _views(session: Session, output: Output, resource: str | None, *, details: int) -> Sequence[ResourceView]:

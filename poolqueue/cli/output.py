@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import typer
@@ -16,29 +16,28 @@ from poolqueue.cli.text import safe
 from poolqueue.config import SettingsError
 
 MESSAGE_LIMIT = 2_000
-PLAIN_WIDTH = 100_000
 
 
 class Output:
     """Tables as wide as the terminal; in a pipe or file plain lines as long as they are."""
 
     def __init__(self) -> None:
-        found = Console(highlight=False)
-        self.is_plain = not found.is_terminal
-        self._console = Console(highlight=False, width=PLAIN_WIDTH) if self.is_plain else found
+        self._console = Console(highlight=False)
         self.notes = Console(stderr=True, highlight=False)
 
-    def show(self, *parts: RenderableType) -> None:
-        if not self.is_plain:
-            self._console.print(*parts, sep="\n")
-            return
-        with self._console.capture() as capture:
-            self._console.print(*parts, sep="\n")
-        for line in capture.get().splitlines():
-            self.raw(line.rstrip())
+    @property
+    def is_plain(self) -> bool:
+        return not self._console.is_terminal
 
-    def raw(self, text: str) -> None:
-        sys.stdout.write(text + "\n")
+    def show(self, *parts: RenderableType) -> None:
+        """What was made for a terminal of this width."""
+        for part in parts:
+            self._console.print(part)
+
+    def lines(self, lines: Iterable[str]) -> None:
+        """Lines of any length, as they are."""
+        for line in lines:
+            sys.stdout.write(line + "\n")
 
     def tell(self, message: str, *, style: str) -> None:
         """A result in a line, of which parts may be somebody else's."""

@@ -23,7 +23,7 @@ TWO_POOLS = [pool(replicas=2, id="small"), pool(GPU, replicas=1, id="gpus")]
 
 
 class DeliveringPublisher:
-    """Delivers each command at once, as a push subscription would; not if `is_deaf`; it fails if `is_down`."""
+    """Delivers each command at once, as a push subscription would; `is_deaf` never, `is_down` fails."""
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation

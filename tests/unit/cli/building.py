@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from poolqueue.adapters.memory import MemoryDocuments
+from poolqueue.cli.views import ResourceView, Snapshot, resource_view
 from poolqueue.ports import Create
 from poolqueue.records import (
     Queue,
@@ -21,8 +22,9 @@ from poolqueue.records import (
 )
 from poolqueue.scheduling.admission import Waiting
 from poolqueue.scheduling.jobs import Demand, Job, State, record
-from poolqueue.scheduling.pools import Pool, PoolKey, Reservation, Resource
+from poolqueue.scheduling.pools import Backoff, Drain, Pool, PoolKey, Reservation, Resource
 
+LONG_ID = "a-job-with-an-id-of-sixty-three-characters-which-is-the-longest"
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 PROJECT = "demo-cli"
 LOCATION = "us-central1"
@@ -114,3 +116,25 @@ def store(*resources: Resource, lines: Iterable[Waiting] = (), jobs: Iterable[Jo
     for one in jobs:
         documents.commit([Create(path=job_path(one.key), fields=write_job(one))])
     return documents
+
+
+def view(*lines: Waiting, **changes: Any) -> ResourceView:
+    return resource_view(Snapshot(resource=resource(**changes), waiting=lines), now=NOW)
+
+
+def busy(text: str = "maintenance") -> ResourceView:
+    """A resource on which everything that can be shown is shown, with `text` wherever others may write."""
+    held = [reservation(f"{text}-{n}", team=text, replicas={SMALL: 1}, running=True) for n in range(5)]
+    return view(
+        line(LONG_ID, demand(2)),
+        line(text, demand(1, GPU), team=text, priority=100, arrived=NOW - timedelta(days=300)),
+        pools=(pool(SMALL, "small", "small-too", capacity=10_000), pool(GPU, "gpus", capacity=8)),
+        reservations=reservations(*held),
+        foreign={SMALL: 9_000},
+        surplus={SMALL: 3},
+        drained={
+            "*": Drain(reason=text, author=text, at=NOW),
+            "gpus": Drain(reason=text, author=text, at=NOW),
+        },
+        backoffs={SMALL: Backoff(until=NOW + timedelta(minutes=1), step=1)},
+    )

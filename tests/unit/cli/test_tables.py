@@ -11,49 +11,26 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from poolqueue.cli.tables import counts_line, jobs_table, occupancy_bar, pools_table, reasons_table
-from poolqueue.cli.views import Snapshot, resource_view
-from poolqueue.scheduling.pools import Backoff, Drain
+from poolqueue.scheduling.pools import Drain
 from tests.unit.cli.building import (
     GPU,
+    LONG_ID,
     NOW,
     SMALL,
+    busy,
     demand,
     line,
     pool,
     reservation,
     reservations,
-    resource,
+    view,
 )
-
-LONG_ID = "a-job-with-an-id-of-sixty-three-characters-which-is-the-longest"
 
 
 def drawn(*parts: RenderableType, width: int = 80, colour: bool = False) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=colour, highlight=False)
     console.print(*parts, sep="\n")
     return console.file.getvalue()
-
-
-def view(*lines, **changes):
-    return resource_view(Snapshot(resource=resource(**changes), waiting=lines), now=NOW)
-
-
-def busy(text: str = "maintenance"):
-    """A resource on which everything that can be shown is shown, with `text` wherever others may write."""
-    held = [reservation(f"{text}-{n}", team=text, replicas={SMALL: 1}, running=True) for n in range(5)]
-    return view(
-        line(LONG_ID, demand(2)),
-        line(text, demand(1, GPU), team=text, priority=100, arrived=NOW - timedelta(days=300)),
-        pools=(pool(SMALL, "small", "small-too", capacity=10_000), pool(GPU, "gpus", capacity=8)),
-        reservations=reservations(*held),
-        foreign={SMALL: 9_000},
-        surplus={SMALL: 3},
-        drained={
-            "*": Drain(reason=text, author=text, at=NOW),
-            "gpus": Drain(reason=text, author=text, at=NOW),
-        },
-        backoffs={SMALL: Backoff(until=NOW + timedelta(minutes=1), step=1)},
-    )
 
 
 @pytest.mark.parametrize("width", [80, 120])
@@ -77,24 +54,6 @@ def test_a_long_job_id_is_folded_and_never_cut() -> None:
     assert LONG_ID in "".join(first)
 
 
-def test_a_pipe_gets_a_line_per_job_with_every_column_in_full() -> None:
-    jobs = busy().waiting
-    lines = drawn(jobs_table(jobs, plain=True), width=1000).splitlines()
-
-    assert len(lines) == 1 + len(jobs)
-    assert lines[0].split() == ["job", "team", "state", "resource", "pools", "prio", "time", "reason"]
-    assert any(
-        row.startswith(LONG_ID) and "drained: the persistent resource is drained" in row for row in lines
-    )
-
-
-def test_a_pipe_gets_the_pools_name_before_every_fact_and_no_boxes() -> None:
-    shown = drawn(pools_table(busy(), plain=True), width=1000)
-
-    assert not set("─│█▓▒·") & set(shown)
-    assert "gpus              drained by maintenance 0s ago: maintenance" in shown
-
-
 def test_team_and_resource_are_columns_only_where_rows_differ() -> None:
     one = drawn(jobs_table(view(line("a"), line("b")).waiting))
     two = drawn(jobs_table(view(line("a"), line("b", team="vision")).waiting))
@@ -115,12 +74,10 @@ def test_no_part_of_others_text_reaches_the_terminal_unescaped() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.text(max_size=80), st.booleans())
-def test_any_text_can_be_drawn(text: str, plain: bool) -> None:
+@given(st.text(max_size=80))
+def test_any_text_can_be_drawn(text: str) -> None:
     shown = busy(text)
-    drawing = drawn(
-        pools_table(shown, plain=plain), jobs_table([*shown.holding, *shown.waiting], plain=plain), width=120
-    )
+    drawing = drawn(pools_table(shown), jobs_table([*shown.holding, *shown.waiting]))
 
     assert all(character.isprintable() or character == "\n" for character in drawing)
 

@@ -1,0 +1,93 @@
+"""What is said of jobs and pools, word for word the same in tables and in plain lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from poolqueue.cli.text import clock_time, safe, short_time
+from poolqueue.cli.views import JobView, PoolView, ResourceView
+from poolqueue.scheduling.jobs import State
+from poolqueue.scheduling.pools import Drain
+
+NAMES_SHOWN = 3
+NAME_LIMIT = 80  # a refused namesake's id is longer than 63
+NOTE_LIMIT = 160
+
+POOL_COLUMNS = ("capacity", "reserved", "foreign", "surplus", "free", "waiting")
+
+
+def name(value: str) -> str:
+    return safe(value, limit=NAME_LIMIT)
+
+
+def state(job: JobView) -> str:
+    """The state, or how it ended."""
+    return job.state.value if job.outcome is None else job.outcome.value
+
+
+def shares(job: JobView) -> str:
+    return ", ".join(f"{safe(share.pool, limit=40)} x{share.replicas}" for share in job.shares)
+
+
+def priority(job: JobView) -> str:
+    return "" if job.priority is None else str(job.priority)
+
+
+def time(job: JobView) -> str:
+    """How long it ran, or has had replicas, or has waited."""
+    if job.state is State.ENDED and job.ran is None:
+        return "never ran"
+    return next((short_time(span) for span in (job.ran, job.held, job.waited) if span is not None), "")
+
+
+def reason(job: JobView) -> str:
+    note = safe(job.note, limit=NOTE_LIMIT)
+    if job.reason is None:
+        return note
+    return f"{job.reason.value}: {note}" if note else job.reason.value
+
+
+def pool_numbers(pool: PoolView) -> tuple[int, ...]:
+    """In the order of `POOL_COLUMNS`."""
+    return (pool.capacity, pool.reserved, pool.foreign, pool.surplus, pool.free, pool.waiting)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One thing to say of a pool; a warning tells why it admits nothing."""
+
+    text: str
+    is_warning: bool = False
+
+
+def facts(pool: PoolView, now: datetime) -> Iterable[Fact]:
+    yield Fact(text=f"{safe(pool.machine, limit=120)}, {safe(pool.disk, limit=120)}")
+    if pool.drained is not None:
+        yield Fact(text=drained(pool.drained, now), is_warning=True)
+    if pool.backoff is not None:
+        why = "quota" if pool.backoff.quota else "capacity"
+        until = clock_time(pool.backoff.until, now)
+        yield Fact(text=f"left alone until {until}: Vertex AI refused a job for {why}", is_warning=True)
+    if pool.holders:
+        yield Fact(text=_holders(pool))
+
+
+def drained(drain: Drain, now: datetime) -> str:
+    author, why = safe(drain.author, limit=60), safe(drain.reason, limit=NOTE_LIMIT)
+    return f"drained by {author} {short_time(now - drain.at)} ago: {why}"
+
+
+def observed(view: ResourceView) -> str:
+    return "not seen yet" if view.age is None else f"seen {short_time(view.age)} ago"
+
+
+def whereabouts(view: ResourceView) -> str:
+    return f"({safe(view.name.project, limit=60)}, {safe(view.name.location, limit=30)})"
+
+
+def _holders(pool: PoolView) -> str:
+    shown = [f"{name(f'{h.team}/{h.job_id}')} x{h.replicas}" for h in pool.holders[:NAMES_SHOWN]]
+    more = len(pool.holders) - len(shown)
+    return f"held by {', '.join(shown)}" + (f" … and {more:,} more" if more else "")
