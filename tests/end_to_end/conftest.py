@@ -1,0 +1,49 @@
+"""One stack for all tests of a session that can share it, on each kind of emulator in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.local.checker import FindingKind
+from infra.local.emulators import Kind
+from infra.local.stack import Plan, Stack, pool, resource, start_stack
+from tests.end_to_end.stack_support import CPU, GPU
+from tests.end_to_end.stand_in_support import wait_for
+
+KINDS = [Kind.EMBEDDED, pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators"))]
+SINGLE = ("full", "ordered", "twice", "namesake", "strict")
+TEAMS = [
+    {"name": "research", "topics": ["job-requests"]},
+    {"name": "vision", "topics": ["job-requests.vision"], "command_topics": ["job-commands.vision"]},
+]
+
+
+def _resources() -> list[dict]:
+    """One for each test that fills it, so that tests do not wait for each other."""
+    two_pools = [pool("cpu", CPU, 2), pool("gpu", GPU, 1)]
+    return [
+        resource("published", *two_pools),
+        resource("distributed", *two_pools),
+        *(resource(name, pool("cpu", CPU, 1)) for name in SINGLE),
+    ]
+
+
+@pytest.fixture(scope="session", params=KINDS, ids=str)
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A system that nothing sweeps. An image `demo/...` without a command succeeds at once.
+
+    In the end the checker must find nothing wrong in all that the tests made it do.
+    """
+    plan = Plan(
+        kind=request.param,
+        persistent_resources=_resources(),
+        settings={"teams": TEAMS, "pacing": {"creates_per_minute": 1000}},
+        stand_in={"images": {"demo/": ["true"]}},
+        sweep_seconds=None,
+    )
+    with start_stack(tmp_path_factory.mktemp("stack"), plan) as started:
+        yield started
+        wait_for(lambda: not started.report().of_kind(FindingKind.NO_END), "the last job's end")
+        started.report().assert_nothing_found()

@@ -1,0 +1,118 @@
+"""What tests on a whole stack share: valid requests, what is heard of a job, and bounded waiting."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.request import urlopen
+
+from infra.local.checker import CustomJobLife
+from infra.local.stack import Announcement, Stack
+from poolqueue.records import job_path, read_job
+from poolqueue.scheduling.jobs import Job, job_key
+from tests.end_to_end.stand_in_support import wait_for
+
+CPU = {"machineType": "n1-standard-4"}
+GPU = {"machineType": "n1-standard-4", "acceleratorType": "NVIDIA_TESLA_T4", "acceleratorCount": 1}
+# The first request of a function's process imports the cloud's libraries, on a machine that is busy.
+PATIENCE_SECONDS = 60.0
+UNTIL_FINISHED = ["sleep", "600"]
+
+
+def worker_pool_spec(*command: str, machine: Mapping[str, Any] = CPU, replicas: int = 1) -> dict[str, Any]:
+    return {
+        "machineSpec": dict(machine),
+        "replicaCount": str(replicas),
+        "containerSpec": {"imageUri": "demo/image", "command": list(command) or ["true"]},
+    }
+
+
+def request(job_id: str, persistent_resource: str, *specs: dict[str, Any], **settings: Any) -> dict[str, Any]:
+    spec = {
+        "persistentResourceId": persistent_resource,
+        "workerPoolSpecs": list(specs) or [worker_pool_spec()],
+    }
+    return {"job_id": job_id, **settings, "custom_job": {"displayName": job_id, "jobSpec": spec}}
+
+
+def until_finished(job_id: str, persistent_resource: str, **settings: Any) -> dict[str, Any]:
+    """A job that occupies a replica until `finish`."""
+    return request(job_id, persistent_resource, worker_pool_spec(*UNTIL_FINISHED), **settings)
+
+
+# --- what is heard of a job
+
+
+def announced(stack: Stack, job_id: str, *, team: str = "research") -> list[dict[str, Any]]:
+    """All messages about one job in their order; a copy of one counts once."""
+    bodies = [each.body for each in messages(stack, job_id, team=team)]
+    by_sequence = {body["sequence"]: body for body in bodies}
+    return [by_sequence[number] for number in sorted(by_sequence)]
+
+
+def messages(stack: Stack, job_id: str, *, team: str = "research") -> list[Announcement]:
+    return [each for each in stack.outcomes() if (each.body["team"], each.body["job_id"]) == (team, job_id)]
+
+
+def wait_for_end(stack: Stack, *job_ids: str, team: str = "research") -> dict[str, Any]:
+    """The messages that say how the jobs ended, by job id."""
+
+    def ends() -> dict[str, Any] | None:
+        last = {job_id: announced(stack, job_id, team=team)[-1:] for job_id in job_ids}
+        found = {job_id: each[0] for job_id, each in last.items() if each and each[0]["state"] == "ended"}
+        return found if len(found) == len(job_ids) else None
+
+    found: dict[str, Any] = wait_for(ends, f"the end of {', '.join(job_ids)}", seconds=PATIENCE_SECONDS)
+    return found
+
+
+def wait_for_requeue(stack: Stack, job_id: str, *, team: str = "research") -> dict[str, Any]:
+    """The message that says why a job waits."""
+
+    def requeued() -> dict[str, Any] | None:
+        waits = [each for each in announced(stack, job_id, team=team) if each.get("reason")]
+        return waits[0] if waits else None
+
+    found: dict[str, Any] = wait_for(requeued, f"{job_id} to be requeued", seconds=PATIENCE_SECONDS)
+    return found
+
+
+# --- what is recorded, and what Vertex AI has
+
+
+def record(stack: Stack, job_id: str, *, team: str = "research") -> Job:
+    fields = stack.documents.read([job_path(job_key(team, job_id))])[0].fields
+    assert fields is not None, f"there is no job {job_id}"
+    return read_job(fields)
+
+
+def at_vertex(stack: Stack, name: str) -> dict[str, Any]:
+    """A custom job as Vertex AI's REST API shows it."""
+    with urlopen(f"{stack.vertex_endpoint}/v1/{name}", timeout=20) as answer:
+        return dict(json.load(answer))
+
+
+def lives(stack: Stack, job_id: str, *, team: str = "research") -> tuple[CustomJobLife, ...]:
+    return stack.report().jobs.get((team, job_id), ())
+
+
+def wait_until_running(stack: Stack, job_id: str, *, team: str = "research") -> CustomJobLife:
+    def running() -> CustomJobLife | None:
+        return next((life for life in lives(stack, job_id, team=team) if life.state == "RUNNING"), None)
+
+    found: CustomJobLife = wait_for(running, f"{job_id} to run", seconds=PATIENCE_SECONDS)
+    return found
+
+
+def finish(stack: Stack, job_id: str, *, team: str = "research") -> None:
+    """End a running custom job well."""
+    life = wait_until_running(stack, job_id, team=team)
+    stack.command_stand_in("finish", custom_job=life.custom_job, state="JOB_STATE_SUCCEEDED")
+
+
+def logged(stack: Stack, function: str, event: str) -> list[dict[str, Any]]:
+    """The records of one event in a function's log."""
+    lines = (stack.logs / f"{function}.log").read_text(encoding="utf-8", errors="replace").splitlines()
+    records = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    return [each for each in records if each["message"] == event]
