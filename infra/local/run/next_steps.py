@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 
@@ -48,30 +47,32 @@ def write_environment(stack: Stack) -> Path:
 
 
 def how_to_go_on(environment_file: Path) -> str:
-    return f"""The system stays up. In another terminal, in {os.path.relpath(ROOT)}:
+    """Commands at the margin, so that each can be copied as it stands."""
+    return f"""The system stays up. In another terminal, in this folder:
 
-  . {shown(environment_file)}
+. {shown(environment_file)}
 
-publish, with gcloud, curl or Python:
+Publish with gcloud, curl or Python (each of these learns to read digits for five seconds):
 
-  gcloud pubsub topics publish job-requests --message="$(cat {HELLO})" --attribute=job_id=hello,priority=70
+gcloud pubsub topics publish job-requests \\
+  --message="$(cat {HELLO})" --attribute=job_id=hello,priority=70
 
-  curl -sS -H 'Content-Type: application/json' \\
-    -d '{{"messages": [{{"data": "'"$(base64 < {HELLO} | tr -d '\\n')"'"}}]}}' \\
-    "http://$PUBSUB_EMULATOR_HTTP_HOST/v1/projects/$GOOGLE_CLOUD_PROJECT/topics/job-requests:publish"
+curl -sS -H 'Content-Type: application/json' \\
+  -d '{{"messages": [{{"data": "'"$(base64 < {HELLO} | tr -d '\\n')"'"}}]}}' \\
+  "http://$PUBSUB_EMULATOR_HTTP_HOST/v1/projects/$GOOGLE_CLOUD_PROJECT/topics/job-requests:publish"
 
-  python -c "
-  from pathlib import Path
-  from google.cloud.pubsub_v1 import PublisherClient
-  request = Path('{HELLO}').read_bytes()
-  topic = 'projects/$GOOGLE_CLOUD_PROJECT/topics/job-requests'
-  print(PublisherClient().publish(topic, request, priority='60').result())
-  "
+python -c "
+from pathlib import Path
+from google.cloud.pubsub_v1 import PublisherClient
+request = Path('{HELLO}').read_bytes()
+topic = 'projects/$GOOGLE_CLOUD_PROJECT/topics/job-requests'
+print(PublisherClient().publish(topic, request, priority='60').result())
+"
 
-and watch:
+And watch:
 
-  poolctl jobs
-  poolctl pools
-  gcloud ai custom-jobs list --region=us-central1
+poolctl jobs
+poolctl pools
+gcloud ai custom-jobs list --region=us-central1
 
-What is announced appears here. Ctrl-C ends everything."""
+What is announced appears below. Ctrl-C ends everything."""

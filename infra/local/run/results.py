@@ -17,11 +17,11 @@ from rich.text import Text
 from infra.local.checker import CustomJobLife, Report
 from infra.local.run.demo import TEAM, Demo, Entry, Publications
 from infra.local.run.progress import JobProgress, progress
+from infra.local.run.screen import WIDE, name_width
 from infra.local.stack import Stack
 from poolqueue.records import job_path, read_job
 from poolqueue.scheduling.jobs import Job, Outcome, job_key
 
-WIDE = 110
 SHORT = {"root mean square error": "error", "bits per character": "bits/char"}
 WIDTHS = {"prio": 4, "waited": 6, "ran": 6, "score": 5, "baseline": 8}
 
@@ -105,7 +105,7 @@ def learnt(buckets: Path, job: Job) -> dict[str, Any] | None:
 def show_results(found: list[Result], console: Console) -> None:
     is_wide = console.width >= WIDE
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=is_wide)
-    table.add_column("job", no_wrap=True, overflow="ellipsis", width=16)
+    table.add_column("job", no_wrap=True, overflow="ellipsis", width=name_width(console.width))
     table.add_column("outcome", no_wrap=True, min_width=9)
     for name, width in WIDTHS.items():
         table.add_column(name, justify="right", no_wrap=True, min_width=width)

@@ -20,7 +20,7 @@ from poolqueue.scheduling.jobs import Outcome, job_key
 NARROWEST_CELL = 5
 MOST_RUNNING = 8
 LEAST_QUEUE = 3
-JOB_WIDTH = 16
+WIDE = 110
 STYLES = ("white on blue", "black on green", "white on magenta", "black on cyan", "black on yellow")
 OUTCOME_STYLES = {Outcome.SUCCEEDED: "green", Outcome.CANCELLED: "magenta"}
 
@@ -49,12 +49,13 @@ class Screen:
         left -= max(1, running_rows)
         queue_rows = min(len(waiting), max(LEAST_QUEUE, left - 3))
         left -= max(1, queue_rows)
+        names = name_width(width)
         yield self._heading(width, ended)
         yield Text()
         yield Group(*pools)
-        yield _section(f"running {len(holding)}", _running(holding[:running_rows]))
-        yield _section(f"queue {len(waiting)}", _queue(waiting, queue_rows))
-        yield _section(f"ended {len(ended)}", _ended(ended, self.remarks, max(1, left)))
+        yield _section(f"running {len(holding)}", _running(holding[:running_rows], names))
+        yield _section(f"queue {len(waiting)}", _queue(waiting, names, queue_rows))
+        yield _section(f"ended {len(ended)}", _ended(ended, self.remarks, names, max(1, left)))
 
     def _heading(self, width: int, ended: Sequence[JobProgress]) -> RenderableType:
         line = Text.assemble((self.title, "bold"), f"  {len(self.jobs)} jobs, {len(ended)} ended")
@@ -62,6 +63,11 @@ class Screen:
         line.truncate(width - len(clock) - 1)
         line.pad_right(width - len(clock) - line.cell_len)
         return line.append(clock, "dim")
+
+
+def name_width(width: int) -> int:
+    """Columns for a job's name on a terminal of `width`."""
+    return 28 if width >= WIDE else 16
 
 
 def _section(name: str, table: RenderableType) -> RenderableType:
@@ -125,17 +131,17 @@ def _cell(name: str, width: int) -> str:
 # --- jobs ------------------------------------------------------------------------------------------------
 
 
-def _grid(*, widths: Sequence[int | None]) -> Table:
+def _grid(*widths: int | None) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
     for width in widths:
         grid.add_column(width=width, ratio=1 if width is None else None, no_wrap=True, overflow="ellipsis")
     return grid
 
 
-def _running(jobs: Sequence[JobView]) -> RenderableType:
+def _running(jobs: Sequence[JobView], job_width: int) -> RenderableType:
     if not jobs:
         return Text("nothing", "dim")
-    grid = _grid(widths=(JOB_WIDTH, 9, 6, None))
+    grid = _grid(job_width, 9, 6, None)
     for job in jobs:
         since = job.ran if job.ran is not None else job.held
         grid.add_row(
@@ -144,11 +150,11 @@ def _running(jobs: Sequence[JobView]) -> RenderableType:
     return grid
 
 
-def _queue(jobs: Sequence[JobView], rows: int) -> RenderableType:
+def _queue(jobs: Sequence[JobView], job_width: int, rows: int) -> RenderableType:
     if not jobs:
         return Text("nothing waits", "dim")
     shown = jobs if len(jobs) <= rows else jobs[: rows - 1]
-    grid = _grid(widths=(JOB_WIDTH, 9, 6, None))
+    grid = _grid(job_width, 9, 6, None)
     for job in shown:
         grid.add_row(
             Text(safe(job.job_id)),
@@ -161,11 +167,13 @@ def _queue(jobs: Sequence[JobView], rows: int) -> RenderableType:
     return grid
 
 
-def _ended(jobs: Sequence[JobProgress], remarks: Mapping[str, str], rows: int) -> RenderableType:
+def _ended(
+    jobs: Sequence[JobProgress], remarks: Mapping[str, str], job_width: int, rows: int
+) -> RenderableType:
     """The latest first."""
     if not jobs:
         return Text("nothing yet", "dim")
-    grid = _grid(widths=(JOB_WIDTH, 9, 6, None))
+    grid = _grid(job_width, 9, 6, None)
     latest = sorted(jobs, key=lambda job: str(job.last["at"]), reverse=True)
     for job in latest[:rows]:
         assert job.outcome is not None

@@ -48,11 +48,13 @@ def start_function(
 ) -> FunctionServer:
     """Start `target` and return when it listens and every worker was started. Raises `NotReady`."""
     served = ["--target", target, "--source", str(source), "--host", "127.0.0.1", "--port", str(port)]
+    control = directory / target
+    control.mkdir(parents=True, exist_ok=True)
     gunicorn = {
         "WORKERS": str(workers),
         "THREADS": str(THREADS),
         "GUNICORN_LOG_LEVEL": "info",  # it tells the port and the workers
-        "XDG_RUNTIME_DIR": str(directory / target),  # gunicorn's control socket, else in the home directory
+        "XDG_RUNTIME_DIR": str(control),  # where it puts its control socket, else in the home directory
     }
     child = start(
         target,

@@ -29,7 +29,8 @@ from poolqueue.ports import Documents
 
 Say = Callable[[str, str], None]
 
-STOP_SECONDS = 3.0
+STAND_IN_STOP_SECONDS = 3.0
+FUNCTION_STOP_SECONDS = 1.0
 CALL_SECONDS = 20.0
 
 
@@ -75,7 +76,7 @@ class Stack:
         (self.directory / "buckets").mkdir(exist_ok=True)
         self.settings_file = write_settings(self.plan, self.directory)
         self.emulators: Emulators = start_emulators(self.plan.kind, self.logs)
-        self._parts.callback(self.emulators.stop)
+        self._parts.callback(self._stop_emulators)
 
     def _start_stand_in(self) -> None:
         configuration = write_stand_in_configuration(self.plan, self.directory)
@@ -84,7 +85,7 @@ class Stack:
         self.stand_in_process: Child = start_module(
             "stand-in", arguments, directory=self.logs, environment=self.emulators.environment
         )
-        self._parts.callback(self.stand_in_process.stop, grace_seconds=STOP_SECONDS)
+        self._parts.callback(self.stand_in_process.stop, grace_seconds=STAND_IN_STOP_SECONDS)
         announced = self.stand_in_process.announced(timeout_seconds=self.plan.start_seconds)
         self.vertex_endpoint = f"http://127.0.0.1:{announced['port']}"
         self.journal_path = Path(announced["journal"])
@@ -109,10 +110,15 @@ class Stack:
         )
 
     def _stop_functions(self) -> None:
-        """All at once: each may take its time."""
+        """All at once, and soon: whatever they still do is recorded, or comes again."""
         with ThreadPoolExecutor(len(FUNCTIONS)) as threads:
             for function in self.functions.values():
-                threads.submit(function.child.stop, grace_seconds=STOP_SECONDS)
+                threads.submit(function.child.stop, grace_seconds=FUNCTION_STOP_SECONDS)
+
+    def _stop_emulators(self) -> None:
+        with ThreadPoolExecutor(2) as threads:
+            for each in (self.emulators.firestore, self.emulators.pubsub):
+                threads.submit(each.stop)
 
     def _subscribe(self) -> None:
         environment = read_environment(self.environment())
