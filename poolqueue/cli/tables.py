@@ -16,7 +16,6 @@ from poolqueue.cli.views import HOLDING, JobView, PoolView, ResourceView
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 
 BAR_CELLS = 12
-NARROWEST_JOB = 16
 
 _STATES = {
     State.RUNNING: "green",
@@ -39,9 +38,8 @@ def jobs_table(jobs: Sequence[JobView]) -> Table:
     """
     has_team = len({job.team for job in jobs}) > 1
     has_resource = len({job.resource for job in jobs}) > 1
-    longest = max((len(job.job_id) for job in jobs), default=0)
     table = _table()
-    table.add_column("job", min_width=min(longest, NARROWEST_JOB))
+    table.add_column("job")
     if has_team:
         table.add_column("team", max_width=12)
     table.add_column("state", no_wrap=True)

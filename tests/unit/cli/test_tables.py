@@ -47,6 +47,12 @@ def test_everything_fits_the_width_of_the_terminal(width: int, text: str) -> Non
     assert max(Console().measure(each).maximum for each in lines) <= width
 
 
+def test_what_does_not_fit_is_cut_visibly() -> None:
+    rows = drawn(jobs_table(busy().waiting)).splitlines()[2:]
+
+    assert any(row.rstrip().endswith("…") for row in rows)
+
+
 def test_a_long_job_id_is_folded_and_never_cut() -> None:
     shown = drawn(jobs_table(busy().waiting))
     first = [row.split(" ")[0] for row in shown.splitlines()]
