@@ -18,6 +18,7 @@ from poolqueue.scheduling.admission import Waiting
 from poolqueue.scheduling.events import Queued, apply
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.specs import canonical_disk, canonical_machine
+from poolqueue.sweep import LOOKUPS_LIMIT
 from tests.support.installation import DISK, SMALL, Installation, pool, request
 from tests.support.meter import Cost, Meter
 
@@ -163,3 +164,38 @@ def test_waiting_causes_no_message_and_no_write(tmp_path: Path, demo_project: st
             installation.clock.advance(hours=10)
 
     assert meter.cost == Cost()
+
+
+def test_a_sweep_with_nothing_wrong_costs_one_write_and_two_calls(tmp_path: Path, demo_project: str) -> None:
+    with one_pool(tmp_path, demo_project, 2) as installation:
+        for job_id in ("one", "two", "waits"):
+            installation.ask(request(job_id))
+        installation.wait_running("one")
+        installation.wait_running("two")
+        installation.sweep()
+        meter = Meter(installation)
+
+        with meter.running():
+            installation.sweep()
+
+    assert meter.cost == Cost(reads=4, writes=1, vertex_calls=2)
+
+
+def test_a_sweep_looks_up_no_more_than_it_has_time_for(tmp_path: Path, demo_project: str) -> None:
+    """All custom jobs ended, and every log line was lost: the sweeps share the work out."""
+    jobs = LOOKUPS_LIMIT + 10
+    with one_pool(tmp_path, demo_project, jobs) as installation:
+        for number in range(jobs):
+            installation.ask(request(f"job-{number}"))
+        for number in range(jobs):
+            installation.finish_quietly(f"job-{number}")
+        meter = Meter(installation)
+
+        with meter.running():
+            installation.sweep()
+        left = len(installation.resource().reservations)
+        installation.sweep()
+
+    assert left == jobs - LOOKUPS_LIMIT
+    assert meter.cost.vertex_calls == LOOKUPS_LIMIT + 2
+    assert not installation.resource().reservations
