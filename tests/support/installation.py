@@ -10,6 +10,7 @@ import base64
 import itertools
 import json
 import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -194,6 +195,13 @@ class Installation:
         answer = self.system.submitter.create(self.name.parent, body, timeout_seconds=20)
         assert isinstance(answer, Created), answer
         return answer.custom_job.name
+
+    def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """A REST call to Vertex AI as somebody else makes it; `path` begins with `projects/`."""
+        data = None if body is None else json.dumps(body).encode()
+        call = urllib.request.Request(f"{self.stand_in.endpoint}/v1/{path}", data=data, method=method)
+        with urllib.request.urlopen(call, timeout=20) as answer:
+            return json.load(answer)
 
     def sweep(self) -> None:
         swept.handle(self.system, self.delivery("sweeps", b"{}"))
