@@ -7,7 +7,7 @@ from typing import Literal
 from google.api_core import exceptions
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
-Fault = Literal["no_credentials", "bad_credentials", "forbidden", "missing", "silent"]
+Fault = Literal["no_credentials", "bad_credentials", "forbidden", "missing", "silent", "refused"]
 
 # gRPC reports credentials that it could not refresh as a service that is unavailable.
 _NO_METADATA = "metadata from plugin"
@@ -36,7 +36,9 @@ def _fault(error: BaseException) -> Fault | None:
             return "forbidden"
         case exceptions.NotFound():
             return "missing"
-        case exceptions.GoogleAPIError():
+        case exceptions.ServerError() | exceptions.TooManyRequests() | exceptions.RetryError():
             return "silent"
+        case exceptions.GoogleAPIError():
+            return "refused"
         case _:
             return None

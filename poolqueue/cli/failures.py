@@ -37,6 +37,8 @@ def failure_of(error: Exception, environment: Environment, project: str) -> Fail
     if fault is None and not isinstance(error, PublishFailed | StoreUnavailable):
         return None
     is_publishing = isinstance(error, PublishFailed)
+    if fault == "refused":
+        return Failure(f"Google Cloud refuses it: {error.__cause__ or error}", Exit.UNREACHABLE)
     told = _remedy(fault, environment, project, is_publishing=is_publishing)
     return Failure(told, Exit.UNREACHABLE)
 
@@ -47,7 +49,7 @@ def _remedy(fault: str | None, environment: Environment, project: str, *, is_pub
     service = "Pub/Sub" if is_publishing else "Firestore"
     match fault:
         case "no_credentials":
-            return f"no Google Cloud credentials: {LOGIN}, or set {variable} for a local system"
+            return f"no Google Cloud credentials: {LOGIN}, or name a local system's emulators"
         case "bad_credentials":
             return f"Google Cloud does not accept these credentials: {LOGIN} again"
         case "forbidden":
