@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from poolqueue.cli.views import JobView, ResourceView, Snapshot, ended_view, resource_view
+from poolqueue.cli.viewing import Snapshot, ended_view, resource_view
+from poolqueue.cli.views import JobView, ResourceView
 from poolqueue.config import Settings
 from poolqueue.ports import Document, Documents, Query
 from poolqueue.records import (

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from poolqueue.adapters.memory import MemoryDocuments
-from poolqueue.cli.views import ResourceView, Snapshot, resource_view
+from poolqueue.cli.viewing import Snapshot, resource_view
+from poolqueue.cli.views import ResourceView
 from poolqueue.ports import Create
 from poolqueue.records import (
     Queue,

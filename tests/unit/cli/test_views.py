@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from poolqueue.cli.views import ResourceView, Share, Snapshot, ended_view, resource_view, short_spec
+from poolqueue.cli.viewing import Snapshot, ended_view, resource_view, short_spec
+from poolqueue.cli.views import ResourceView, Share
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 from poolqueue.scheduling.pools import Backoff, Drain
 from tests.unit.cli.building import (

@@ -1,0 +1,243 @@
+"""Makes views of a snapshot of a persistent resource.
+
+Reasons of waiting jobs come from the deciding code itself, asked about the snapshot; they are stored nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from poolqueue.cli.text import clock_time
+from poolqueue.cli.views import HOLDING, Holder, JobView, PoolView, ResourceView, Share
+from poolqueue.records import ResourceName
+from poolqueue.scheduling.admission import Admit, Policy, Reject, Verdict, Wait, Waiting, decide, specs
+from poolqueue.scheduling.jobs import Demand, Job, Reason, State, job_key
+from poolqueue.scheduling.matching import Matched, match_pools
+from poolqueue.scheduling.pools import (
+    WHOLE_RESOURCE,
+    Backoff,
+    Pool,
+    PoolKey,
+    Reservation,
+    Resource,
+    free,
+    reserved,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What was read of one resource. `jobs` are the documents that were read besides, by key; `slots` are
+    those that the pace grants now; `more_arrivals` says that there are new jobs beyond the ones in `waiting`.
+    """
+
+    resource: Resource
+    waiting: Sequence[Waiting] = ()
+    jobs: Mapping[str, Job] = field(default_factory=dict)
+    slots: int = 50
+    policy: Policy = field(default_factory=Policy)
+    more_arrivals: bool = False
+
+
+def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
+    resource = snapshot.resource
+    name = ResourceName.from_full(resource.name)
+    shares = _Shares(resource)
+    verdicts = decide(resource, snapshot.waiting, now=now, slots=snapshot.slots, policy=snapshot.policy)
+    holding = [
+        _holding(reservation, name, snapshot.jobs, shares, now)
+        for reservation in resource.reservations.values()
+    ]
+    return ResourceView(
+        name=name,
+        state=resource.state,
+        seen_at=now,
+        observed_at=resource.observed_at,
+        is_fresh=resource.is_fresh(now),
+        pools=_pools(resource, snapshot.waiting, shares, now),
+        holding=tuple(sorted(holding, key=_by_state_and_age)),
+        waiting=tuple(_waiting(verdict, name, shares, now) for verdict in verdicts),
+        more_arrivals=snapshot.more_arrivals,
+        drained=resource.drained.get(WHOLE_RESOURCE),
+    )
+
+
+def ended_view(job: Job) -> JobView:
+    """A job that ended. How long it waited is told when it never ran."""
+    until = job.started or job.ended
+    ran = job.ended - job.started if job.ended is not None and job.started is not None else None
+    return JobView(
+        team=job.team,
+        job_id=job.public_id,
+        state=job.state,
+        resource=ResourceName.from_key(job.resource).id,
+        shares=tuple(_unplaced(job.demands)),
+        waited=None if until is None else until - job.created,
+        ran=ran,
+        priority=job.priority,
+        outcome=job.outcome,
+        reason=job.reason,
+        note=job.error or "",
+    )
+
+
+def short_spec(spec: str) -> str:
+    """A canonical machine or disk as people write it: `g2-standard-12 + 1 x NVIDIA_L4`, `100 GB pd-ssd`."""
+    try:
+        fields = json.loads(spec)
+    except ValueError:
+        return spec
+    if not isinstance(fields, dict):
+        return spec
+    known = dict(fields)
+    parts = []
+    if machine := known.pop("machineType", None):
+        parts.append(str(machine))
+    if accelerator := known.pop("acceleratorType", None):
+        parts.append(f"{known.pop('acceleratorCount', 1)} x {accelerator}")
+    if disk := known.pop("bootDiskType", None):
+        parts.append(f"{known.pop('bootDiskSizeGb', '?')} GB {disk}")
+    parts += [f"{name} {json.dumps(value)}" for name, value in known.items()]
+    return " + ".join(parts)
+
+
+class _Shares:
+    """Which pools serve a job's demands; most jobs of a queue ask for the same."""
+
+    def __init__(self, resource: Resource) -> None:
+        self._specs = specs(resource)
+        self._names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
+        self._matches: dict[tuple[Demand, ...], Mapping[PoolKey, int] | None] = {}
+
+    def wanted(self, demands: tuple[Demand, ...]) -> Mapping[PoolKey, int] | None:
+        """Replicas per pool, None when no pools serve all of it."""
+        if demands not in self._matches:
+            match = match_pools(demands, self._specs)
+            self._matches[demands] = dict(match.demands) if isinstance(match, Matched) else None
+        return self._matches[demands]
+
+    def of_demands(self, demands: tuple[Demand, ...]) -> tuple[Share, ...]:
+        wanted = self.wanted(demands)
+        return tuple(_unplaced(demands)) if wanted is None else self.of(wanted)
+
+    def of(self, replicas: Mapping[PoolKey, int]) -> tuple[Share, ...]:
+        return tuple(
+            Share(pool=self._names.get(key) or short_spec(key.machine), replicas=n)
+            for key, n in replicas.items()
+        )
+
+
+def _unplaced(demands: Iterable[Demand]) -> Iterable[Share]:
+    return (Share(pool=short_spec(demand.machine), replicas=demand.replicas) for demand in demands)
+
+
+# --- pools -----------------------------------------------------------------------------------------------
+
+
+def _pools(
+    resource: Resource, waiting: Sequence[Waiting], shares: _Shares, now: datetime
+) -> tuple[PoolView, ...]:
+    ours, left = reserved(resource), free(resource)
+    wanted = [shares.wanted(line.demands) or {} for line in waiting]
+    return tuple(
+        PoolView(
+            ids=pool.ids,
+            machine=short_spec(pool.key.machine),
+            disk=short_spec(pool.key.disk),
+            capacity=pool.capacity,
+            reserved=ours[pool.key],
+            foreign=resource.foreign.get(pool.key, 0),
+            surplus=resource.surplus.get(pool.key, 0),
+            free=left[pool.key],
+            waiting=sum(pool.key in each for each in wanted),
+            holders=_holders(resource, pool),
+            drained=next((resource.drained[id_] for id_ in pool.ids if id_ in resource.drained), None),
+            backoff=_backoff(resource, pool, now),
+        )
+        for pool in resource.pools
+    )
+
+
+def _holders(resource: Resource, pool: Pool) -> tuple[Holder, ...]:
+    """The largest first, then the oldest."""
+    found = [r for r in resource.reservations.values() if pool.key in r.replicas]
+    found.sort(key=lambda r: (-r.replicas[pool.key], r.reserved_at, r.token))
+    return tuple(Holder(team=r.team, job_id=r.job_id, replicas=r.replicas[pool.key]) for r in found)
+
+
+def _backoff(resource: Resource, pool: Pool, now: datetime) -> Backoff | None:
+    backoff = resource.backoffs.get(pool.key)
+    return backoff if backoff is not None and backoff.until > now else None
+
+
+# --- jobs ------------------------------------------------------------------------------------------------
+
+
+def _holding(
+    reservation: Reservation, name: ResourceName, jobs: Mapping[str, Job], shares: _Shares, now: datetime
+) -> JobView:
+    """From the reservation, and more exactly where the job's document was read and is of this attempt."""
+    job = jobs.get(job_key(reservation.team, reservation.job_id))
+    if job is not None and job.token != reservation.token:
+        job = None
+    state = job.state if job is not None and job.state in HOLDING else _state(reservation)
+    started = job.started if job is not None else None
+    since = started or reservation.reserved_at
+    is_started = started is not None or reservation.running
+    return JobView(
+        team=reservation.team,
+        job_id=reservation.job_id,
+        state=state,
+        resource=name.id,
+        shares=shares.of(reservation.replicas),
+        waited=None if job is None else max(timedelta(), since - job.created),
+        held=None if is_started else now - reservation.reserved_at,
+        ran=now - since if is_started else None,
+        priority=None if job is None else job.priority,
+        reason=None if job is None else job.reason,
+    )
+
+
+def _state(reservation: Reservation) -> State:
+    if reservation.cancelled_at is not None:
+        return State.CANCELLING
+    return State.RUNNING if reservation.running else State.SUBMITTED
+
+
+def _by_state_and_age(job: JobView) -> tuple[int, timedelta, str]:
+    return HOLDING.index(job.state), -(job.ran or job.held or timedelta()), job.key
+
+
+def _waiting(verdict: Verdict, name: ResourceName, shares: _Shares, now: datetime) -> JobView:
+    line = verdict.waiting
+    reason, note = _why(verdict, now)
+    return JobView(
+        team=line.team,
+        job_id=line.job_id,
+        state=State.QUEUED,
+        resource=name.id,
+        shares=shares.of_demands(line.demands),
+        waited=now - line.arrived,
+        priority=line.priority,
+        reason=reason,
+        note=note,
+    )
+
+
+def _why(verdict: Verdict, now: datetime) -> tuple[Reason | None, str]:
+    match verdict:
+        case Admit():
+            return None, "fits now: the next admission cycle starts it"
+        case Wait(reason=reason, note=note, until=None):
+            return reason, note
+        case Wait(reason=reason, note=note, until=until):
+            assert until is not None
+            return reason, f"{note} (until {clock_time(until, now)})"
+        case Reject(reason=reason, problems=problems):
+            return reason, f"the next admission cycle refuses it: {problems[0].problem}"
+        case unreachable:
+            assert_never(unreachable)
