@@ -7,8 +7,10 @@ again unless its result is there, which changes nothing the second time.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any
 
 from poolqueue.cycle import settle
@@ -34,10 +36,11 @@ class Result:
     message: str
 
 
-def refuse(system: System, command: BadCommand) -> None:
-    """Record a malformed command's problems as its result."""
+def refuse(system: System, command: BadCommand) -> bool:
+    """Record a malformed command's problems as its result; False if its id is another command's."""
     message = "; ".join(f"{p.path}: {p.problem} ({p.remedy})" for p in command.problems)
-    _Record(system, command.id).write_once({"kind": "unknown", "result": "refused", "message": message})
+    content = {"kind": "unknown", "result": "refused", "message": message}
+    return _Record(system, command.id).create(content) is not Begun.TAKEN
 
 
 class Commander:
@@ -47,8 +50,11 @@ class Commander:
         self._system = system
         self._deadline = deadline
 
-    def carry_out(self, command: Command, *, owner: str | None) -> None:
-        """`owner` is the team whose topic the command came from, None on an administrators' topic."""
+    def carry_out(self, command: Command, *, owner: str | None) -> bool:
+        """`owner` is the team whose topic the command came from, None on an administrators' topic.
+
+        False if its id is another command's: then nothing was done.
+        """
         record = _Record(self._system, command.id)
         content = {
             "kind": command.kind.value,
@@ -59,14 +65,16 @@ class Commander:
             "reason": command.reason,
             "author": command.author,
         }
-        if not record.begin(content):
-            return
+        begun = record.create({**content, "result": None})
+        if begun is not Begun.OPEN:
+            return begun is not Begun.TAKEN
         result = self._result(command, owner)
         record.finish(result)
         log.info(
             "command_carried_out",
             extra={"command": command.id, "kind": command.kind.value, "result": result.status},
         )
+        return True
 
     def _result(self, command: Command, owner: str | None) -> Result:
         if command.kind is CommandKind.CANCEL:
@@ -166,6 +174,14 @@ class Commander:
             return ResourceName(project=settings.project, location=settings.location, id=given)
 
 
+class Begun(Enum):
+    """What a command's document says about it: to be carried out, done already, or of another command."""
+
+    OPEN = auto()
+    DONE = auto()
+    TAKEN = auto()
+
+
 class _Record:
     """The document `commands/{id}`."""
 
@@ -173,24 +189,22 @@ class _Record:
         self._system = system
         self._path = f"commands/{id_}"
 
-    def begin(self, content: dict[str, Any]) -> bool:
-        """Record the command; False if its result is already there, or it is another command's id."""
-        fields = {"schema": SCHEMA, **content, "at": self._system.clock(), "result": None}
-        try:
-            self._system.documents.commit([Create(path=self._path, fields=fields)])
-        except Conflict:
-            existing = self._system.documents.read([self._path])[0].fields
-            assert existing is not None
-            same = all(existing.get(name) == value for name, value in content.items())
-            return same and existing["result"] is None
-        return True
-
-    def write_once(self, content: dict[str, Any]) -> None:
+    def create(self, content: Mapping[str, Any]) -> Begun:
+        """Record the command once; a `result` of None is still to come."""
         fields = {"schema": SCHEMA, **content, "at": self._system.clock()}
         try:
             self._system.documents.commit([Create(path=self._path, fields=fields)])
         except Conflict:
-            log.info("command_id_taken", extra={"command": self._path})
+            return self._existing(content)
+        return Begun.OPEN if content["result"] is None else Begun.DONE
+
+    def _existing(self, content: Mapping[str, Any]) -> Begun:
+        existing = self._system.documents.read([self._path])[0].fields
+        assert existing is not None
+        same = all(existing.get(name) == content[name] for name in content if name != "result")
+        if not same:
+            return Begun.TAKEN
+        return Begun.OPEN if existing["result"] is None else Begun.DONE
 
     def finish(self, result: Result) -> None:
         def attempt() -> None:

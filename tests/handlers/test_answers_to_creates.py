@@ -27,8 +27,8 @@ def reasons(installation: Installation, job_id: str) -> list[Reason | None]:
     return [entry.reason for entry in installation.job(job_id).history]
 
 
-def is_submitted(installation: Installation, job_id: str) -> bool:
-    return installation.job(job_id).state is State.SUBMITTED
+def is_at_work(installation: Installation, job_id: str) -> bool:
+    return installation.job(job_id).state in {State.SUBMITTED, State.RUNNING}
 
 
 def occupy_unseen(installation: Installation) -> str:
@@ -47,7 +47,7 @@ def test_an_overfull_resource_that_lets_jobs_pend_leaves_the_queue_correct(
     installation.ask(request("j"))
 
     installation.sweep()
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
     installation.wait(lambda: installation.state_of(foreign) == "RUNNING", "the foreign job")
     installation.end(foreign)
     installation.wait_running("j")
@@ -71,7 +71,7 @@ def test_an_overfull_resource_that_refuses_leaves_the_queue_correct(installing) 
     installation.end(foreign)
     installation.clock.advance(seconds=120)
     installation.sweep()
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
 
 
 def test_an_overfull_resource_where_jobs_fail_later_leaves_the_queue_correct(installing) -> None:
@@ -87,7 +87,7 @@ def test_an_overfull_resource_where_jobs_fail_later_leaves_the_queue_correct(ins
     assert Reason.CAPACITY_REFUSED in reasons(installation, "j")
     installation.clock.advance(seconds=60)
     installation.sweep()
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
     check(installation, "first", "j")
 
 
@@ -127,8 +127,8 @@ def test_too_many_requests_a_minute_block_the_pace_and_not_the_pool(installing) 
     assert creates(installation) == 1
     installation.clock.advance(seconds=61)
     installation.sweep()
-    assert is_submitted(installation, "a")
-    assert is_submitted(installation, "b")
+    assert is_at_work(installation, "a")
+    assert is_at_work(installation, "b")
     check(installation, "a", "b")
 
 
@@ -192,7 +192,7 @@ def test_a_create_that_was_lost_holds_its_replicas_until_that_is_settled(install
 
     installation.clock.advance(seconds=2 * 60)
     installation.sweep()
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
     assert installation.job("j").token != token
     assert Reason.NEVER_CREATED in reasons(installation, "j")
     check(installation, "j", "next")
@@ -233,7 +233,7 @@ def test_a_late_copy_is_occupancy_and_is_cancelled(installation: Installation) -
     }
     installation.clock.advance(seconds=AFTER_QUIET_PERIOD)
     installation.sweep()
-    assert is_submitted(installation, "j")  # the second attempt
+    assert is_at_work(installation, "j")  # the second attempt
 
     copy = installation.submit_directly(labels=labels)
     installation.sweep()
@@ -243,8 +243,8 @@ def test_a_late_copy_is_occupancy_and_is_cancelled(installation: Installation) -
     assert alive.labels[TOKEN_LABEL] == installation.job("j").token
     installation.wait(lambda: installation.log_lines, "its log line")
     installation.deliver_log_lines()
-    assert installation.job("j").state in {State.SUBMITTED, State.RUNNING}
-    check(installation, "j")
+    assert is_at_work(installation, "j")
+    assert len(installation.resource().reservations) == 1
 
 
 def test_a_late_copy_of_a_job_that_has_ended_is_cancelled(installation: Installation) -> None:
@@ -290,7 +290,7 @@ def test_what_a_refused_job_leaves_free_goes_to_the_next_at_once(installation: I
 
     assert installation.job("third").outcome is Outcome.REJECTED
     installation.ask(request("fourth"))
-    assert is_submitted(installation, "fourth")
+    assert is_at_work(installation, "fourth")
 
 
 # --- accepted and never running --------------------------------------------------------------------------
@@ -305,7 +305,7 @@ def test_what_never_runs_is_cancelled_and_once_that_is_confirmed_requeued(instal
     assert first is not None
     installation.clock.advance(minutes=19)
     installation.sweep()
-    assert is_submitted(installation, "stuck")
+    assert is_at_work(installation, "stuck")
 
     installation.clock.advance(minutes=2)
     installation.sweep()

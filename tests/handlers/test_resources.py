@@ -18,8 +18,8 @@ def waits(installation: Installation, job_id: str) -> str | None:
     return installation.outcomes(job_id)[-1].get("reason")
 
 
-def is_submitted(installation: Installation, job_id: str) -> bool:
-    return installation.job(job_id).state is State.SUBMITTED
+def is_at_work(installation: Installation, job_id: str) -> bool:
+    return installation.job(job_id).state in {State.SUBMITTED, State.RUNNING}
 
 
 # --- states ----------------------------------------------------------------------------------------------
@@ -34,7 +34,7 @@ def test_jobs_wait_until_their_resource_is_ready(installation: Installation, sta
     installation.stand_in.set_state(resource="shared", state="RUNNING")
     installation.sweep()
 
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
 
 
 def test_jobs_wait_for_a_resource_that_does_not_exist_yet(installing, demo_project) -> None:
@@ -45,7 +45,7 @@ def test_jobs_wait_for_a_resource_that_does_not_exist_yet(installing, demo_proje
     create_resource(installation)
     installation.sweep()
 
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
 
 
 def create_resource(installation: Installation) -> None:
@@ -89,7 +89,7 @@ def test_what_ran_on_a_deleted_resource_is_requeued_and_starts_once_it_is_made_a
     create_resource(installation)
     installation.clock.advance(seconds=60)
     installation.sweep()
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
     check(installation, "j")
 
 
@@ -105,7 +105,7 @@ def test_the_log_line_of_a_job_that_its_resource_took_along_requeues_it_too(
     installation.deliver_log_lines()
 
     assert Reason.RESOURCE_DELETED in [entry.reason for entry in installation.job("j").history]
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
 
 
 def test_a_resource_found_not_ready_by_a_refusal_is_looked_at_again(installation: Installation) -> None:
@@ -118,7 +118,7 @@ def test_a_resource_found_not_ready_by_a_refusal_is_looked_at_again(installation
     installation.stand_in.set_state(resource="shared", state="RUNNING")
     installation.clock.advance(seconds=60)
     installation.sweep()
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
 
 
 def test_a_new_job_is_not_refused_on_old_news(installation: Installation) -> None:
@@ -129,7 +129,7 @@ def test_a_new_job_is_not_refused_on_old_news(installation: Installation) -> Non
 
     installation.ask(request("j", worker_pool_spec(machine=GPU)))
 
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
 
 
 # --- pools -----------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ def test_a_pool_that_grows_admits_more_with_the_next_sweep(installation: Install
     installation.stand_in.change_pools(resource="shared", resize={pool_id(installation): 3})
     installation.sweep()
 
-    assert is_submitted(installation, "b")
+    assert is_at_work(installation, "b")
 
 
 def pool_id(installation: Installation) -> str:
@@ -162,7 +162,7 @@ def test_a_pool_that_shrinks_below_what_runs_on_it_admits_nothing_until_it_fits(
     assert waits(installation, "c") == "needs_replicas"
 
     installation.finish("b")
-    assert is_submitted(installation, "c")
+    assert is_at_work(installation, "c")
 
 
 def test_a_pool_that_is_removed_makes_its_jobs_wait_with_the_reason(installing) -> None:
@@ -174,11 +174,11 @@ def test_a_pool_that_is_removed_makes_its_jobs_wait_with_the_reason(installing) 
 
     installation.ask(request("c"))
 
-    assert is_submitted(installation, "c")
+    assert is_at_work(installation, "c")
     assert installation.job("b").state is State.QUEUED
     installation.stand_in.change_pools(resource="shared", add=[pool(GPU, 2, id="gpu")])
     installation.sweep()
-    assert is_submitted(installation, "b")
+    assert is_at_work(installation, "b")
 
 
 def test_an_autoscaled_pool_counts_with_its_maximum(installing) -> None:
@@ -188,7 +188,7 @@ def test_an_autoscaled_pool_counts_with_its_maximum(installing) -> None:
 
     installation.ask(request("j", worker_pool_spec(), worker_pool_spec(replicas=2)))
 
-    assert is_submitted(installation, "j")
+    assert is_at_work(installation, "j")
     assert installation.resource().pools[0].capacity == 3
 
 
@@ -199,8 +199,8 @@ def test_two_identical_pools_are_one(installing) -> None:
     installation.ask(request("one"))
     installation.ask(request("late"))
 
-    assert is_submitted(installation, "two")
-    assert is_submitted(installation, "one")
+    assert is_at_work(installation, "two")
+    assert is_at_work(installation, "one")
     assert waits(installation, "late") == "needs_replicas"
 
 
@@ -214,7 +214,7 @@ def test_a_start_beside_a_busy_resource_counts_what_runs_there_already(installat
     installation.ask(request("small"))
 
     assert waits(installation, "large") == "needs_replicas"
-    assert is_submitted(installation, "small")
+    assert is_at_work(installation, "small")
     assert installation.resource().foreign
     check(installation, "large", "small")
     assert foreign in {job.name for job in installation.alive()}
@@ -229,7 +229,7 @@ def test_the_end_of_somebody_elses_job_admits_without_a_sweep(installation: Inst
     installation.wait(lambda: installation.log_lines, "its log line")
     installation.deliver_log_lines()
 
-    assert is_submitted(installation, "large")
+    assert is_at_work(installation, "large")
 
 
 def test_a_job_of_another_installation_counts_as_anybody_elses(installation: Installation) -> None:
@@ -260,7 +260,7 @@ def test_a_job_on_another_resource_of_the_region_does_not_count(installing, demo
 
     installation.ask(request("large", *TWO))
 
-    assert is_submitted(installation, "large")
+    assert is_at_work(installation, "large")
 
 
 def test_two_resources_have_queues_of_their_own(installing, demo_project) -> None:
@@ -273,8 +273,8 @@ def test_two_resources_have_queues_of_their_own(installing, demo_project) -> Non
     installation.ask(request("a"))
     installation.ask(request("b", job_spec={"persistentResourceId": "other"}))
 
-    assert is_submitted(installation, "a")
-    assert is_submitted(installation, "b")
+    assert is_at_work(installation, "a")
+    assert is_at_work(installation, "b")
 
 
 def test_replicas_that_no_listed_job_explains_count_when_two_sweeps_saw_them(
@@ -309,7 +309,7 @@ def test_a_listing_that_lags_behind_a_release_holds_nothing_up(installation: Ins
 
     installation.finish("large")
 
-    assert is_submitted(installation, "next")
+    assert is_at_work(installation, "next")
 
 
 def test_an_ended_job_keeps_its_outcome_though_its_resource_is_deleted_after(

@@ -261,6 +261,9 @@ class Installation:
         found = self.documents.find(Query(collection="dead_letters", newest_first="at"))
         return [document.fields for document in found if document.fields is not None]
 
+    def commands(self) -> list[Mapping[str, Any]]:
+        return [record.fields for record in self.documents._engine.every("commands")]
+
     def outcome_messages(self) -> list[dict[str, Any]]:
         topic = f"projects/{self.project}/topics/job-outcomes"
         return [json.loads(message.body) for message in self.publisher.on(topic)]
