@@ -51,6 +51,7 @@ class Poolctl:
         self.publisher = DeliveringPublisher(installation)
         self.documents: Callable[[Environment, str], Documents] = lambda *_: installation.documents
         self.time = 0.0
+        self.is_interrupted = False
 
     def __call__(self, *arguments: str, exit_code: int = Exit.DONE) -> str:
         outside = Outside(
@@ -73,6 +74,8 @@ class Poolctl:
         return jobs
 
     def _pause(self, seconds: float) -> None:
+        if self.is_interrupted:
+            raise KeyboardInterrupt
         self.time += seconds
 
 
@@ -225,6 +228,14 @@ def test_a_command_that_nobody_takes_ends_the_waiting_and_says_how_to_look_again
     installation.command(**body)
 
     assert poolctl("result", body["id"]) == "done: cancelled; it will not run\n"
+
+
+def test_an_interrupted_wait_tells_the_commands_id(poolctl: Poolctl) -> None:
+    poolctl.publisher.is_deaf = poolctl.is_interrupted = True
+    told = poolctl("cancel", "a", "--reason", "x", exit_code=Exit.INTERRUPTED)
+    ((_, body),) = poolctl.publisher.published
+
+    assert f"look again: poolctl result {body['id']}" in told
 
 
 @pytest.mark.parametrize(
