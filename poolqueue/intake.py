@@ -139,7 +139,8 @@ def bury(
         "data": data[:DEAD_LETTER_BYTES],
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
-        "attributes": attributes,
+        # As a list: Firestore does not take every attribute's name for a field's.
+        "attributes": [{"name": name, "value": value} for name, value in attributes.items()],
         "problems": listed,
     }
     try:
