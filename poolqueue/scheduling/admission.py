@@ -113,7 +113,7 @@ def _obstacle(resource: Resource, now: datetime) -> tuple[Reason, str] | None:
     if not resource.is_fresh(now):
         return Reason.RESOURCE_NOT_READY, "its capacity was not confirmed within the last 90 s"
     if drain := resource.drained.get(WHOLE_RESOURCE):
-        return Reason.DRAINED, f"the persistent resource is drained: {drain.reason}"
+        return Reason.DRAINED, f"all of it, by {drain.author}: {drain.reason}"
     return None
 
 
@@ -178,7 +178,7 @@ class _Pass:
     def _too_few(self, line: Waiting, wanted: Mapping[PoolKey, int], short: Mapping[PoolKey, int]) -> Wait:
         reachable = all(n <= self._capacity[key] for key, n in wanted.items())
         if reachable and self._now - line.arrived >= self._policy.patience:
-            self._held |= dict.fromkeys(wanted, line.key)
+            self._held |= dict.fromkeys(wanted, f"{line.team}/{line.job_id}")
         parts = [f"needs {wanted[key]}, {max(0, self._free[key])} free" for key in short]
         note = "; ".join(parts)
         return Wait(waiting=line, reason=Reason.NEEDS_REPLICAS, note=note, short_by=short)
@@ -199,7 +199,8 @@ def _closed_pools(
         backoff = resource.backoffs.get(pool.key)
         drain = next((resource.drained[i] for i in pool.ids if i in resource.drained), None)
         if drain is not None:
-            yield pool.key, (Reason.DRAINED, f"pool {', '.join(pool.ids)} is drained: {drain.reason}", None)
+            note = f"pool {', '.join(pool.ids)}, by {drain.author}: {drain.reason}"
+            yield pool.key, (Reason.DRAINED, note, None)
         elif backoff is not None and backoff.until > now:
             reason = Reason.QUOTA if backoff.quota else Reason.CAPACITY_REFUSED
             note = f"Vertex AI refused a job on pool {', '.join(pool.ids)}; the pool is left alone until then"

@@ -261,16 +261,32 @@ def test_changes_of_a_job_are_one_range_until_they_are_announced() -> None:
 
 
 def test_announcing_the_last_change_closes_the_range() -> None:
-    assert open_changes(changed(2, 4), Announced(key="k", last=4)) is None
+    assert open_changes(changed(2, 4), Announced(key="k", first=2, last=4)) is None
 
 
 def test_announcing_some_leaves_the_rest() -> None:
-    assert open_changes(changed(2, 4), Announced(key="k", last=3)) == Unannounced(first=4, last=4, at=NOW)
+    assert open_changes(changed(2, 4), Announced(key="k", first=1, last=3)) == Unannounced(
+        first=4, last=4, at=NOW
+    )
 
 
 def test_announcing_earlier_ones_again_changes_nothing() -> None:
-    assert open_changes(changed(4, 5), Announced(key="k", last=3)) == Unannounced(first=4, last=5, at=NOW)
+    assert open_changes(changed(4, 5), Announced(key="k", first=2, last=3)) == Unannounced(
+        first=4, last=5, at=NOW
+    )
+
+
+def test_announcing_the_end_first_leaves_what_another_process_has_still_to_announce() -> None:
+    announced_last = Announced(key="k", first=4, last=4)
+
+    assert open_changes(changed(2, 4), announced_last) == Unannounced(first=2, last=3, at=NOW)
+
+
+def test_a_hole_in_the_middle_is_announced_again() -> None:
+    middle = Announced(key="k", first=3, last=3)
+
+    assert open_changes(changed(2, 4), middle) == Unannounced(first=2, last=4, at=NOW)
 
 
 def test_an_announcement_of_an_unknown_job_changes_nothing() -> None:
-    assert after(resource(), Announced(key="other", last=9)) == resource()
+    assert after(resource(), Announced(key="other", first=1, last=9)) == resource()

@@ -112,7 +112,7 @@ def test_a_job_passed_over_for_longer_than_patience_holds_its_place() -> None:
     verdicts = decided(resource(reservation()), *queue, patience=100)
 
     assert [verdict.reason for verdict in verdicts] == [Reason.NEEDS_REPLICAS, Reason.BEHIND_HELD_PLACE]
-    assert "research.large" in verdicts[1].note
+    assert "research/large" in verdicts[1].note
 
 
 def test_one_that_waited_for_less_does_not() -> None:
