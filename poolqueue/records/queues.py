@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from poolqueue.scheduling.admission import Waiting
 from poolqueue.scheduling.jobs import Demand
 
 SHARD_BYTES = 700_000
+GROWTH_CHARACTERS = 250_000  # of demands that one commit adds to a document: they may hardly compress
 SHARD_LINES = 20_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -46,21 +48,40 @@ class Queue:
         """The queue without `remove` and with `add`, and the shards that must be written for it."""
         lines = dict(self.lines)
         dirty = {lines.pop(key).shard for key in set(remove) if key in lines}
-        target, shards = self._target()
-        counts = sum(1 for line in lines.values() if line.shard == target)
+        places = _Places(lines.values(), self.full)
         for waiting in add:
-            if counts >= SHARD_LINES:
-                target, shards, counts = shards, shards + 1, 0
-            shard = lines[waiting.key].shard if waiting.key in lines else target
+            known = lines.get(waiting.key)
+            shard = places.next_for(waiting) if known is None else known.shard
             lines[waiting.key] = Line(waiting=replace(waiting, is_new=False), shard=shard)
             dirty.add(shard)
-            counts += 1
+        shards = max([self.shards, *(shard + 1 for shard in dirty)])
         return Queue(lines=lines, shards=shards, full=self.full), dirty
 
-    def _target(self) -> tuple[int, int]:
-        """The shard that takes new lines, and how many shards there are then."""
-        open_ = [shard for shard in range(self.shards) if shard not in self.full]
-        return (open_[0], self.shards) if open_ else (self.shards, self.shards + 1)
+
+class _Places:
+    """Finds a shard for each new line: the first that has room, a further one when none has."""
+
+    def __init__(self, lines: Iterable[Line], full: frozenset[int]) -> None:
+        self._counts = Counter(line.shard for line in lines)
+        self._full = full
+        self._shard = 0
+        self._added: dict[tuple[Demand, ...], int] = {}  # characters of the demands that the shard gets
+
+    def next_for(self, waiting: Waiting) -> int:
+        characters = len(repr(waiting.demands))
+        while not self._has_room(waiting, characters):
+            self._shard += 1
+            self._added = {}
+        self._added[waiting.demands] = characters
+        self._counts[self._shard] += 1
+        return self._shard
+
+    def _has_room(self, waiting: Waiting, characters: int) -> bool:
+        if self._shard in self._full or self._counts[self._shard] >= SHARD_LINES:
+            return False
+        if not self._added or waiting.demands in self._added:
+            return True
+        return sum(self._added.values()) + characters <= GROWTH_CHARACTERS
 
 
 def queue_path(name: ResourceName, shard: int) -> str:

@@ -1,0 +1,150 @@
+"""Hypothesis strategies for what is recorded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import strategies as st
+
+from poolqueue.scheduling.admission import Waiting
+from poolqueue.scheduling.jobs import Demand, Job, Move, Outcome, Reason, State
+from poolqueue.scheduling.pace import Pace
+from poolqueue.scheduling.pools import (
+    Backoff,
+    Drain,
+    Pool,
+    PoolKey,
+    Reservation,
+    Resource,
+    Surplus,
+    Unannounced,
+)
+
+_FIRST, _LAST = datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("2100-01-01")
+TIMES = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC))
+MAYBE_TIMES = st.none() | TIMES
+IDS = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+COUNTS = st.integers(0, 10_000)
+KEYS = st.builds(PoolKey, TEXTS, TEXTS)
+TOKENS = st.from_regex(r"[0-9a-f]{32}", fullmatch=True)
+REPLICAS = st.dictionaries(KEYS, st.integers(1, 999), max_size=3)
+
+DEMANDS = st.builds(
+    Demand, index=st.integers(0, 99), machine=TEXTS, disk=st.none() | TEXTS, replicas=st.integers(1, 999)
+)
+MOVES = st.builds(
+    Move,
+    sequence=COUNTS,
+    at=TIMES,
+    state=st.sampled_from(State),
+    attempt=COUNTS,
+    outcome=st.none() | st.sampled_from(Outcome),
+    reason=st.none() | st.sampled_from(Reason),
+    note=st.none() | TEXTS,
+)
+PROBLEMS = st.fixed_dictionaries(dict.fromkeys(("path", "value", "problem", "remedy"), TEXTS))
+ENDINGS = st.fixed_dictionaries(
+    {
+        "key": IDS,
+        "token": TOKENS,
+        "custom_job": TEXTS,
+        "state": TEXTS,
+        "error_code": st.none() | COUNTS,
+        "error": st.none() | TEXTS,
+        "started": MAYBE_TIMES,
+        "ended": MAYBE_TIMES,
+        "resource_gone": st.booleans(),
+    }
+)
+JOBS = st.builds(
+    Job,
+    team=IDS,
+    job_id=IDS,
+    resource=IDS,
+    priority=st.integers(0, 100),
+    digest=TEXTS,
+    display_name=TEXTS,
+    custom_job_body=TEXTS,
+    demands=st.lists(DEMANDS, max_size=3).map(tuple),
+    created=TIMES,
+    variant=st.just("") | IDS,
+    message_id=TEXTS,
+    state=st.sampled_from(State),
+    outcome=st.none() | st.sampled_from(Outcome),
+    reason=st.none() | st.sampled_from(Reason),
+    inbox=st.booleans(),
+    attempt=COUNTS,
+    sequence=COUNTS,
+    token=st.none() | TOKENS,
+    tokens=st.lists(TOKENS, max_size=3).map(tuple),
+    custom_job=st.none() | TEXTS,
+    cancel_reason=st.none() | st.sampled_from(Reason),
+    not_before=MAYBE_TIMES,
+    setbacks=COUNTS,
+    ending=st.none() | ENDINGS,
+    problems=st.lists(PROBLEMS, max_size=2).map(tuple),
+    error=st.none() | TEXTS,
+    submitted=MAYBE_TIMES,
+    started=MAYBE_TIMES,
+    ended=MAYBE_TIMES,
+    history=st.lists(MOVES, max_size=4).map(tuple),
+)
+RESERVATIONS = st.builds(
+    Reservation,
+    token=TOKENS,
+    team=IDS,
+    job_id=IDS,
+    attempt=COUNTS,
+    replicas=REPLICAS,
+    reserved_at=TIMES,
+    submit_by=TIMES,
+    confirmed=st.booleans(),
+    running=st.booleans(),
+    cancelled_at=MAYBE_TIMES,
+)
+POOLS = st.builds(
+    Pool,
+    key=KEYS,
+    ids=st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
+    capacity=COUNTS,
+    used=COUNTS,
+)
+RESOURCES = st.builds(
+    Resource,
+    name=st.just("projects/demo-p/locations/us-central1/persistentResources/shared"),
+    state=st.sampled_from(["RUNNING", "MISSING", "ERROR"]),
+    created=MAYBE_TIMES,
+    pools=st.lists(POOLS, max_size=3).map(tuple),
+    reservations=st.lists(RESERVATIONS, max_size=3).map(lambda each: {r.token: r for r in each}),
+    foreign=REPLICAS,
+    surplus=REPLICAS,
+    surplus_seen=st.none() | st.builds(Surplus, epoch=COUNTS, replicas=REPLICAS),
+    observed_at=MAYBE_TIMES,
+    epoch=COUNTS,
+    released_at=st.dictionaries(KEYS, TIMES, max_size=2),
+    drained=st.dictionaries(
+        IDS | st.just("*"), st.builds(Drain, reason=TEXTS, author=TEXTS, at=TIMES), max_size=2
+    ),
+    backoffs=st.dictionaries(
+        KEYS, st.builds(Backoff, until=TIMES, step=COUNTS, quota=st.booleans()), max_size=2
+    ),
+    unannounced=st.dictionaries(IDS, st.builds(Unannounced, first=COUNTS, last=COUNTS, at=TIMES), max_size=2),
+    waiting=COUNTS,
+    shards=st.integers(1, 9),
+)
+PACES = st.builds(
+    Pace,
+    taken=st.lists(st.tuples(TIMES, COUNTS), max_size=4).map(tuple),
+    blocked_until=MAYBE_TIMES,
+)
+WAITING = st.builds(
+    Waiting,
+    team=IDS,
+    job_id=IDS,
+    priority=st.integers(0, 100),
+    arrived=TIMES,
+    demands=st.lists(DEMANDS, min_size=1, max_size=2).map(tuple),
+    attempt=COUNTS,
+    not_before=MAYBE_TIMES,
+)

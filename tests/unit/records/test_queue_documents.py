@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poolqueue.adapters.memory import MemoryDocuments
+from poolqueue.ports import Create
+from poolqueue.records import Queue, ResourceName, queue_path, queues, read_queue, write_queue
+from poolqueue.scheduling.admission import Waiting
+from poolqueue.scheduling.jobs import Demand
+from tests.unit.scheduling.building import CPU, GPU
+
+NAME = ResourceName(project="demo-p", location="us-central1", id="shared")
+START = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def lines(many: int, *, machine_characters: int = 0) -> list[Waiting]:
+    """Ids as random as they can be; with `machine_characters`, machines too."""
+    chance = random.Random(0)
+
+    def demands() -> tuple[Demand, ...]:
+        if machine_characters:
+            machine = "".join(
+                chance.choices("abcdefghijklmnopqrstuvwxyz0123456789ABCDEF", k=machine_characters)
+            )
+            return (Demand(index=0, machine=machine, disk=CPU.disk, replicas=1),)
+        key = chance.choice([CPU, GPU])
+        return (Demand(index=0, machine=key.machine, disk=key.disk, replicas=chance.randint(1, 8)),)
+
+    return [
+        Waiting(
+            team="research",
+            job_id=f"{chance.getrandbits(160):040x}",
+            priority=chance.randint(0, 100),
+            arrived=START + timedelta(microseconds=chance.getrandbits(36)),
+            demands=demands(),
+        )
+        for _ in range(many)
+    ]
+
+
+def written(queue: Queue) -> Queue:
+    """As a strict store takes it and gives it back."""
+    documents = MemoryDocuments()
+    paths = [queue_path(NAME, shard) for shard in range(queue.shards)]
+    for shard, path in enumerate(paths):
+        documents.commit([Create(path=path, fields=write_queue(queue, shard))])
+    return read_queue(document.fields for document in documents.read(paths))
+
+
+def grown(many: list[Waiting], at_once: int = 50) -> Queue:
+    queue = Queue()
+    for start in range(0, len(many), at_once):
+        queue = written(queue.changed(add=many[start : start + at_once])[0])
+    return queue
+
+
+def test_10_000_lines_fit_one_document() -> None:
+    queue = grown(lines(10_000), at_once=10_000)
+
+    assert queue.shards == 1
+    assert len(queue.lines) == 10_000
+
+
+def test_a_line_takes_less_than_50_bytes() -> None:
+    queue = grown(lines(5_000), at_once=5_000)
+
+    assert len(write_queue(queue, 0)["lines"]) / 5_000 < 50
+
+
+def test_past_the_limit_of_lines_it_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SHARD_LINES", 30)
+
+    queue = grown(lines(100), at_once=7)
+
+    assert queue.shards == 4
+    assert len(queue.lines) == 100
+
+
+def test_a_full_document_takes_no_more_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SHARD_BYTES", 1_000)
+    some, more = lines(40)[:39], lines(40)[39:]
+
+    queue, dirty = (grown(some)).changed(add=more)
+
+    assert dirty == {1}
+    assert queue.shards == 2
+
+
+def test_a_removed_line_makes_only_its_own_document_dirty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SHARD_LINES", 10)
+    queue = grown(lines(25), at_once=5)
+    of_second = next(line.waiting.key for line in queue.lines.values() if line.shard == 1)
+
+    after, dirty = queue.changed(remove=[of_second])
+
+    assert dirty == {1}
+    assert of_second not in after.lines
+
+
+def test_removing_what_is_not_there_changes_nothing() -> None:
+    assert grown(lines(3)).changed(remove=["research.other"])[1] == set()
+
+
+def test_a_line_that_is_there_already_stays_in_its_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SHARD_LINES", 10)
+    many = lines(25)
+    queue = grown(many, at_once=5)
+
+    after, dirty = queue.changed(add=[many[0]])
+
+    assert dirty == {0}
+    assert len(after.lines) == 25
+
+
+def test_an_emptied_document_takes_lines_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SHARD_LINES", 10)
+    many = lines(21)
+    queue, _ = (grown(many[:20], at_once=5)).changed(remove=[line.key for line in many[:10]])
+
+    after, dirty = written(queue).changed(add=[many[20]])
+
+    assert (dirty, after.shards) == ({0}, 2)
+
+
+def test_lines_that_hardly_compress_never_outgrow_a_document() -> None:
+    """A request of 256 KB may hold little but the names of machines."""
+    queue = grown(lines(24, machine_characters=240_000), at_once=12)
+
+    assert len(queue.lines) == 24
+
+
+@given(st.lists(st.integers(0, 30), max_size=12), st.randoms(use_true_random=False))
+def test_no_line_is_lost_or_doubled_by_any_changes(sizes, chance) -> None:
+    many = lines(400)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "SHARD_LINES", 9)
+        queue, expected = Queue(), {}
+        for size in sizes:
+            add = chance.sample(many, size)
+            remove = chance.sample(sorted(expected), min(len(expected), size // 2))
+            remove = [key for key in remove if key not in {line.key for line in add}]
+            queue, _ = queue.changed(add=add, remove=remove)
+            expected |= {line.key: line for line in add}
+            expected = {key: line for key, line in expected.items() if key not in remove}
+            queue = written(queue)
+            counts = [fields["count"] for fields in (write_queue(queue, n) for n in range(queue.shards))]
+            assert max(counts) <= 9
+
+    assert {line.key: line for line in queue.waiting()} == expected
