@@ -59,11 +59,11 @@ def grown(many: list[Waiting], at_once: int = 50) -> Queue:
     return queue
 
 
-def test_10_000_lines_fit_one_document() -> None:
-    queue = grown(lines(10_000), at_once=10_000)
+def test_20_000_lines_fit_one_document() -> None:
+    queue = grown(lines(20_000), at_once=20_000)
 
     assert queue.shards == 1
-    assert len(queue.lines) == 10_000
+    assert len(queue.lines) == 20_000
 
 
 def test_a_line_takes_less_than_50_bytes() -> None:
