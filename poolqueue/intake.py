@@ -14,7 +14,7 @@ from poolqueue.announcing import Change, announce
 from poolqueue.config import Settings, Team
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
-from poolqueue.ports import Conflict, Create, Document, Replace
+from poolqueue.ports import Conflict, Create, Document, PublishFailed, Replace
 from poolqueue.records import (
     ResourceName,
     job_path,
@@ -281,7 +281,10 @@ def _with_timeout(request: JobRequest, team: Team) -> dict[str, Any]:
 
 
 def _create(system: System, job: Job) -> bool:
-    """Create the job's document; False when it is a duplicate. An id that was refused may be used again."""
+    """Create the job's document; False when it is a duplicate. An id that was refused may be used again.
+
+    Raises `PublishFailed` when it was recorded and could not be announced.
+    """
 
     def attempt() -> Job | None:
         try:
@@ -294,7 +297,8 @@ def _create(system: System, job: Job) -> bool:
     if created is None:
         return False
     first = created.history[0].sequence
-    announce(system, [Change(job=created, first=first, last=first)])
+    if not announce(system, [Change(job=created, first=first, last=first)]):
+        raise PublishFailed("the job is recorded; its message must come again to be announced")
     fields = {"job": created.key, "resource": created.resource, "state": created.state.value}
     log.info("job_recorded", extra=fields)
     return created.state is State.QUEUED
