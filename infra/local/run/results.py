@@ -117,7 +117,7 @@ def show_results(found: list[Result], console: Console) -> None:
     console.print(table)
     for each in found:
         for line in _explanation(each):
-            console.print(Padding(line, (0, 0, 0, 2)), highlight=False)
+            console.print(Padding(line, (0, 0, 0, 2), expand=False), highlight=False)
 
 
 def _explanation(result: Result) -> Iterator[Text]:
