@@ -168,6 +168,9 @@ class _Sweep:
         chosen = sorted(missing, key=lambda r: r.reserved_at)[:LOOKUPS_LIMIT]
         jobs = self._jobs(job_key(r.team, r.job_id) for r in chosen)
         for reservation in chosen:
+            if self._system.clock() >= self._deadline:
+                log.warning("sweep_cut_short", extra={"resource": self._name.full})
+                return
             key = job_key(reservation.team, reservation.job_id)
             try:
                 change = self._found(key, reservation, jobs.get(key))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from handlers import job_ended
+from handlers import job_ended, swept
 from infra.local.vertex.custom_jobs import State as CustomJobState
+from poolqueue.ports import VertexUnavailable
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 from tests.support.installation import Installation, pool, request, worker_pool_spec
 from tests.support.soundness import check
@@ -329,3 +331,40 @@ def test_50_lost_ends_of_the_largest_jobs_are_repaired_by_one_sweep(installing) 
 
     assert {installation.job(each).outcome for each in job_ids} == {Outcome.SUCCEEDED}
     check(installation, *job_ids)
+
+
+def test_a_sweep_that_vertex_ai_hardly_answers_ends_in_time(installing) -> None:
+    installation = installing(
+        pools=[pool(replicas=12)], settings={"timing": {"invocation": "100s", "announce_grace": "1h"}}
+    )
+    job_ids = [f"j{number}" for number in range(12)]
+    for each in job_ids:
+        installation.ask(request(each))
+    for each in job_ids:
+        installation.finish_quietly(each)
+    installation.log_lines = []
+    slow = SlowObserver(installation.system.observer, installation.clock)
+    system = replace(installation.system, observer=slow)
+
+    swept.handle(system, installation.delivery("sweeps", b"{}"))
+
+    assert slow.lookups <= 6
+    installation.sweep()
+    assert {installation.job(each).outcome for each in job_ids} == {Outcome.SUCCEEDED}
+
+
+class SlowObserver:
+    """Every look at one custom job takes 20 s and then fails."""
+
+    def __init__(self, observer, clock) -> None:
+        self._observer = observer
+        self._clock = clock
+        self.lookups = 0
+
+    def __getattr__(self, name):
+        return getattr(self._observer, name)
+
+    def custom_job(self, name):
+        self.lookups += 1
+        self._clock.advance(seconds=20)
+        raise VertexUnavailable(name)
