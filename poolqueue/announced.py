@@ -48,9 +48,7 @@ class AnnouncedChanges:
             kept = self._spans.setdefault(resource, {})
             for key, span in spans.items():
                 known = kept.get(key)
-                joins = known is not None and known.last + 1 >= span.first
-                first = min(known.first, span.first) if known is not None and joins else span.first
-                kept[key] = Span(first=first, last=span.last)
+                kept[key] = span if known is None else _joined(known, span)
 
     def pending(self, resource: str) -> dict[str, Span]:
         with self._lock:
@@ -62,3 +60,13 @@ class AnnouncedChanges:
             for key, span in spans.items():
                 if kept.get(key) == span:
                     del kept[key]
+
+
+def _joined(known: Span, span: Span) -> Span:
+    """Both as one, in whichever order they came. With a gap between them the later one: what lies in the gap
+    was not announced, and the earlier one may well be again.
+    """
+    first, second = sorted((known, span), key=lambda each: each.first)
+    if first.last + 1 < second.first:
+        return second
+    return Span(first=first.first, last=max(first.last, second.last))
