@@ -31,7 +31,9 @@ def _duration(value: Any) -> Any:
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     if isinstance(value, int | float) and not isinstance(value, bool):
         return timedelta(seconds=value)
-    return value
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError("not a duration: write it as 90s, 30m, 24h or 7d")
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
@@ -45,6 +47,12 @@ class _Model(BaseModel):
 class PriorityBounds(_Model):
     minimum: int = Field(default=0, ge=0, le=100)
     maximum: int = Field(default=100, ge=0, le=100)
+
+    @model_validator(mode="after")
+    def _bounds_are_in_order(self) -> PriorityBounds:
+        if self.minimum > self.maximum:
+            raise ValueError("the minimum priority is above the maximum: lower it or raise the other")
+        return self
 
 
 class Team(_Model):
@@ -120,12 +128,21 @@ class Settings(_Model):
 
     @model_validator(mode="after")
     def _topics_belong_to_one_team(self) -> Settings:
-        owned: dict[str, str] = {}
+        owned: dict[str, str] = dict.fromkeys(self.admin_command_topics, "administrators")
         for team in self.teams:
             for topic in (*team.topics, *team.command_topics):
                 if topic in owned:
                     raise ValueError(f"topic {topic!r} belongs to {owned[topic]!r} and to {team.name!r}")
                 owned[topic] = team.name
+        return self
+
+    @model_validator(mode="after")
+    def _teams_have_names_of_their_own(self) -> Settings:
+        names = [team.name for team in self.teams]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(
+                f"two teams are called {', '.join(sorted(twice))}: rename one, or give it both topics"
+            )
         return self
 
     def team_of_topic(self, topic: str) -> Team | None:

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from poolqueue.config import (
+    Environment,
+    Settings,
+    SettingsError,
+    load_settings,
+    parse_settings,
+    read_environment,
+)
+
+MINIMAL = """
+installation: testing
+project: demo-p
+location: us-central1
+teams: [{name: research, topics: [job-requests]}]
+"""
+
+
+def settings(more: str = "", *, without: str = "") -> Settings:
+    lines = [line for line in MINIMAL.splitlines() if not without or not line.startswith(without)]
+    return parse_settings("\n".join([*lines, more]))
+
+
+def refused(text: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        parse_settings(text)
+    return str(caught.value)
+
+
+def test_four_settings_are_enough() -> None:
+    assert settings().teams[0].default_timeout == timedelta(days=1)
+    assert settings().pacing.creates_per_minute < 60
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("1.5h", 5400), ("30m", 1800), ("2d", 172_800), ("45", 45), ("0.5", 0.5)],
+)
+def test_durations_are_written_with_their_unit_or_as_seconds(text: str, seconds: float) -> None:
+    given = settings(f"timing: {{quiet_period: {text}}}")
+
+    assert given.timing.quiet_period == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["-5s", "0", "0s", "soon", "5 weeks", "true", "[1]", "null"])
+def test_what_is_no_duration_is_refused_by_path(text: str) -> None:
+    assert "timing.quiet_period" in refused(f"{MINIMAL}\ntiming: {{quiet_period: {text}}}")
+
+
+def test_every_wrong_field_is_named_at_once() -> None:
+    told = refused(
+        "installation: Not Good\nlocation: x\nteams: []\npacing: {creates_per_minute: 0}\ncolour: red"
+    )
+
+    for path in ("installation", "project", "teams", "pacing.creates_per_minute", "colour"):
+        assert path in told
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", "a: [b", "!!python/object/apply:os.system ['true']"])
+def test_what_is_no_mapping_is_refused(text: str) -> None:
+    refused(text)
+
+
+def test_the_environments_project_fills_in_a_missing_one_and_replaces_none() -> None:
+    without = "\n".join(line for line in MINIMAL.splitlines() if not line.startswith("project"))
+
+    assert parse_settings(without, project="demo-e").project == "demo-e"
+    assert parse_settings(MINIMAL, project="demo-e").project == "demo-p"
+
+
+def test_a_topic_belongs_to_one_team() -> None:
+    told = refused(MINIMAL.replace("[{", "[{name: vision, topics: [v], command_topics: [job-requests]}, {"))
+
+    assert "job-requests" in told
+    assert "vision" in told
+
+
+def test_two_teams_have_two_names() -> None:
+    assert "research" in refused(MINIMAL.replace("[{", "[{name: research, topics: [other]}, {"))
+
+
+def test_a_default_timeout_is_no_longer_than_the_maximum() -> None:
+    assert "default_timeout" in refused(MINIMAL.replace("]}", "], max_timeout: 1h}"))
+
+
+def test_a_lowest_priority_above_the_highest_is_refused() -> None:
+    assert "priority" in refused(MINIMAL.replace("]}", "], priority: {minimum: 9, maximum: 3}}"))
+
+
+def test_a_teams_commands_are_not_the_administrators() -> None:
+    assert "job-commands" in refused(MINIMAL.replace("]}", "], command_topics: [job-commands]}"))
+
+
+def test_regions_are_those_of_the_installation_and_of_its_teams_each_once() -> None:
+    european = "topics: [{name}], name: {name}, location: europe-west4"
+    b, c = european.format(name="b"), european.format(name="c")
+    given = settings(f"teams: [{{name: a, topics: [a]}}, {{{b}}}, {{{c}}}]", without="teams")
+
+    assert given.regions() == [("demo-p", "us-central1"), ("demo-p", "europe-west4")]
+
+
+def test_a_resource_has_its_own_settings_or_the_defaults() -> None:
+    given = settings("resource_defaults: {patience: 5m}\nresource_settings: {gpu-a: {patience: 1m}}")
+
+    assert given.of_resource("gpu-a").patience == timedelta(minutes=1)
+    assert given.of_resource("gpu-b").patience == timedelta(minutes=5)
+
+
+def test_a_topic_names_its_team() -> None:
+    team = settings().team_of_topic("job-requests")
+
+    assert team is not None
+    assert team.name == "research"
+    assert settings().team_of_topic("elsewhere") is None
+    assert settings().team_named("nobody") is None
+
+
+# --- the environment -------------------------------------------------------------------------------------
+
+
+def test_the_environment_says_where_things_are() -> None:
+    environment = read_environment(
+        {
+            "GOOGLE_CLOUD_PROJECT": "demo-p",
+            "POOL_QUEUE_DATABASE": "queue",
+            "POOL_QUEUE_SETTINGS": "s.yaml",
+            "FIRESTORE_EMULATOR_HOST": "127.0.0.1:1",
+        }
+    )
+
+    assert environment.database == "queue"
+    assert environment.firestore_emulator_host == "127.0.0.1:1"
+    assert environment.vertex_endpoint is None
+
+
+@pytest.mark.parametrize(
+    "name", ["FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "POOL_QUEUE_VERTEX_ENDPOINT"]
+)
+def test_a_local_endpoint_with_a_real_project_does_not_start(name: str) -> None:
+    with pytest.raises(SettingsError, match="demo-"):
+        read_environment({"GOOGLE_CLOUD_PROJECT": "prod", name: "127.0.0.1:1"})
+
+
+def test_settings_are_read_from_their_file(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_text(MINIMAL)
+
+    assert load_settings(Environment(settings_file=str(path))).installation == "testing"
+
+
+def test_a_missing_file_or_name_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="POOL_QUEUE_SETTINGS is not set"):
+        load_settings(Environment())
+    with pytest.raises(SettingsError, match="readable file"):
+        load_settings(Environment(settings_file=str(tmp_path / "none.yaml")))
