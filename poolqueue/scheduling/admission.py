@@ -127,6 +127,7 @@ class _Pass:
         self._room = RESERVATIONS_LIMIT - len(resource.reservations)
         self._free = free(resource)
         self._capacity = {pool.key: pool.capacity for pool in resource.pools}
+        self._names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
         self._held: dict[PoolKey, str] = {}
         self._specs = specs(resource)
         self._matches: dict[tuple[Demand, ...], Matched | tuple[MatchProblem, ...]] = {}
@@ -179,8 +180,9 @@ class _Pass:
         reachable = all(n <= self._capacity[key] for key, n in wanted.items())
         if reachable and self._now - line.arrived >= self._policy.patience:
             self._held |= dict.fromkeys(wanted, f"{line.team}/{line.job_id}")
-        parts = [f"needs {wanted[key]}, {max(0, self._free[key])} free" for key in short]
-        note = "; ".join(parts)
+        note = "; ".join(
+            f"{self._names[key]}: needs {wanted[key]}, {max(0, self._free[key])} free" for key in short
+        )
         return Wait(waiting=line, reason=Reason.NEEDS_REPLICAS, note=note, short_by=short)
 
 

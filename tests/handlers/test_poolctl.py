@@ -108,7 +108,7 @@ def test_jobs_shows_what_holds_replicas_and_why_the_others_wait(
     assert header.split() == ["job", "team", "state", "resource", "pools", "prio", "time", "reason"]
     assert first.split()[:6] == ["first", "research", "submitted", "shared", "small", "x2"]
     assert second.split()[:7] == ["second", "research", "queued", "shared", "small", "x1", "7"]
-    assert second.endswith("needs_replicas: needs 1, 0 free")
+    assert second.endswith("needs_replicas: small: needs 1, 0 free")
 
 
 def test_jobs_filters_by_state_team_and_resource(installation: Installation, poolctl: Poolctl) -> None:

@@ -135,5 +135,5 @@ def test_reasons_are_told_once_each_with_their_number() -> None:
     shown = view(*lines, foreign={SMALL: 4}, drained={"gpus": Drain(reason="x", author="y", at=NOW)})
     told = drawn(reasons_table(shown.waiting)).splitlines()
 
-    assert told[0].rstrip().split(maxsplit=2) == ["3", "needs_replicas", "needs 1, 0 free"]
+    assert told[0].rstrip().split(maxsplit=2) == ["3", "needs_replicas", "small: needs 1, 0 free"]
     assert told[1].split()[:2] == ["1", "drained"]

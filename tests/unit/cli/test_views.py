@@ -83,7 +83,7 @@ def test_a_back_off_that_is_over_is_not_shown() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason", "note"),
     [
-        ({"foreign": {SMALL: 4}}, Reason.NEEDS_REPLICAS, "needs 1, 0 free"),
+        ({"foreign": {SMALL: 4}}, Reason.NEEDS_REPLICAS, "small: needs 1, 0 free"),
         ({"state": "REBOOTING"}, Reason.RESOURCE_NOT_READY, "the persistent resource is REBOOTING"),
         ({"slots": 0}, Reason.PACED, "its replicas are free; it waits for the pace of requests to Vertex AI"),
         ({}, None, "fits now: the next admission cycle starts it"),

@@ -63,7 +63,7 @@ def test_what_does_not_fit_says_how_many_replicas_are_missing() -> None:
 
     assert wait.reason is Reason.NEEDS_REPLICAS
     assert wait.short_by == {CPU: 1}
-    assert wait.note == "needs 2, 1 free"
+    assert wait.note == "cpu: needs 2, 1 free"
 
 
 def test_a_smaller_job_goes_ahead_of_a_larger_one_that_does_not_fit() -> None:
@@ -83,7 +83,7 @@ def test_above_capacity_by_shrinkage_nothing_is_admitted() -> None:
 
     wait = only_wait(decided(shrunk, waiting("j")))
 
-    assert wait.note == "needs 1, 0 free"
+    assert wait.note == "cpu: needs 1, 0 free"
     assert wait.short_by == {CPU: 3}
 
 
