@@ -76,16 +76,6 @@ def test_many_ends_at_once_start_as_many_without_a_sweep(installing) -> None:
     assert len(installation.events("custom_job_created")) == 100
 
 
-def test_200_arrivals_one_after_the_other_all_run(installing) -> None:
-    installation = installing(pools=[pool(replicas=200)])
-    job_ids = [f"j{number}" for number in range(200)]
-
-    for each in job_ids:
-        installation.ask(request(each))
-
-    assert at_work(installation, job_ids) == 200
-
-
 def test_200_arrivals_that_nobody_took_up_are_taken_up_by_one_sweep(installing) -> None:
     """Recorded while the bell was held by somebody who died."""
     installation = installing(pools=[pool(replicas=120)])

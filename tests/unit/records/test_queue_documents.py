@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolqueue.adapters.memory import MemoryDocuments
@@ -134,14 +134,17 @@ def test_lines_that_hardly_compress_never_outgrow_a_document() -> None:
     assert len(queue.lines) == 24
 
 
-@given(st.lists(st.integers(0, 30), max_size=12), st.randoms(use_true_random=False))
+MANY = lines(60)
+
+
+@given(st.lists(st.integers(0, 30), max_size=8), st.randoms(use_true_random=False))
+@settings(max_examples=30)
 def test_no_line_is_lost_or_doubled_by_any_changes(sizes, chance) -> None:
-    many = lines(400)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(queues, "SHARD_LINES", 9)
         queue, expected = Queue(), {}
         for size in sizes:
-            add = chance.sample(many, size)
+            add = chance.sample(MANY, size)
             remove = chance.sample(sorted(expected), min(len(expected), size // 2))
             remove = [key for key in remove if key not in {line.key for line in add}]
             queue, _ = queue.changed(add=add, remove=remove)
