@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from infra.local.emulators import Kind
 from infra.local.processes import ROOT
 from infra.local.stack import Plan, Stack
-from infra.local.training.wine_table import wine_csv
 from poolqueue.scheduling.jobs import Outcome
 from poolqueue.triggers import event_job_id
 
@@ -96,6 +95,9 @@ class Publications:
 
     def _arrive(self, object_: str) -> None:
         """The object first, then the event that Cloud Storage sends of it."""
+        # scikit-learn, which has the table, takes a second to import that nothing else here needs.
+        from infra.local.training.wine_table import wine_csv  # noqa: PLC0415
+
         path = self._stack.buckets / object_
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(wine_csv(), encoding="utf-8")

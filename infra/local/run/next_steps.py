@@ -72,6 +72,7 @@ print(PublisherClient().publish(topic, request, priority='60').result())
 And watch:
 
 poolctl jobs
+poolctl jobs --ended
 poolctl pools
 gcloud ai custom-jobs list --region=us-central1
 

@@ -41,6 +41,7 @@ class Screen:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width, height = options.max_width, options.max_height
         pools = [line for view in self.resources for line in _resource(view, width)]
+        pools = pools or [Text("no persistent resource is known yet: the first job asks for one", "dim")]
         holding = [job for view in self.resources for job in view.holding]
         waiting = [job for view in self.resources for job in view.waiting]
         ended = [job for job in self.jobs if job.has_ended]

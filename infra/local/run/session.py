@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,13 +15,14 @@ from rich.live import Live
 from rich.text import Text
 
 from infra.local.checker import Report
-from infra.local.run.demo import TEAM, Demo, Publications
+from infra.local.run.demo import TEAM, Demo, Entry, Publications
 from infra.local.run.progress import JobProgress, progress
 from infra.local.run.results import learnt, remark
 from infra.local.run.screen import Screen
 from infra.local.stack import Announcement, Stack
 from poolqueue.cli.reading import Reader
 from poolqueue.cli.text import safe
+from poolqueue.cli.views import ResourceView
 from poolqueue.ports import StoreUnavailable
 from poolqueue.records import job_path, read_job
 from poolqueue.scheduling.jobs import Outcome, job_key
@@ -64,20 +67,24 @@ class Session:
         return report
 
     def _steps(self) -> Iterator[None]:
-        """One look after the other, publishing what is due before each."""
+        """One look after the other, publishing what is due before each, beside the looking."""
         waves = iter(self._demo.waves)
-        is_published = False
-        while self.elapsed.total_seconds() < LONGEST_SECONDS:
-            heard_of = progress(self._stack.outcomes())
-            if not is_published and self._are_considered(heard_of):
-                wave = next(waves, None)
-                is_published = wave is None
-                for entry in wave or ():
-                    self.publications.publish(entry)
-            yield
-            if is_published and self._have_ended(heard_of):
-                return
-            time.sleep(LOOK_SECONDS)
+        with ThreadPoolExecutor(1) as beside:
+            publishing: Future[None] | None = beside.submit(self._publish, next(waves))
+            while self.elapsed.total_seconds() < LONGEST_SECONDS:
+                heard_of = progress(self._stack.outcomes())
+                if publishing is None and self._have_ended(heard_of):
+                    return
+                if publishing is not None and publishing.done() and self._are_considered(heard_of):
+                    publishing.result()
+                    wave = next(waves, None)
+                    publishing = beside.submit(self._publish, wave) if wave else None
+                yield
+                time.sleep(LOOK_SECONDS)
+
+    def _publish(self, wave: Iterable[Entry]) -> None:
+        for entry in wave:
+            self.publications.publish(entry)
 
     def _expected(self) -> list[str]:
         entries = [each for each in self._demo.entries if each.job in self.publications.published]
@@ -90,26 +97,27 @@ class Session:
         return all(job in heard_of and heard_of[job].has_ended for job in self._expected())
 
     def _screen(self) -> Screen:
-        try:
+        """With what can be read just now."""
+        jobs = list(progress(self._stack.outcomes()).values())
+        resources: list[ResourceView] = []
+        with contextlib.suppress(StoreUnavailable):
             resources = self._reader.resources(now=datetime.now(UTC))
-        except StoreUnavailable:
-            resources = []
+            self._read_scores(jobs)
         return Screen(
             title="Pool Queue",
             elapsed=self.elapsed,
             resources=resources,
-            jobs=(jobs := list(progress(self._stack.outcomes()).values())),
-            remarks=self._remarks(jobs),
+            jobs=jobs,
+            remarks=self._scores,
         )
 
-    def _remarks(self, jobs: Iterable[JobProgress]) -> dict[str, str]:
-        """Scores of the jobs that succeeded, each read once."""
+    def _read_scores(self, jobs: Iterable[JobProgress]) -> None:
+        """Of the jobs that succeeded, each once."""
         for job in jobs:
             if job.outcome is Outcome.SUCCEEDED and job.job_id not in self._scores:
                 fields = self._stack.documents.read([job_path(job_key(TEAM, job.job_id))])[0].fields
                 found = learnt(self._stack.buckets, read_job(fields)) if fields else None
                 self._scores[job.job_id] = remark(found) if found else ""
-        return self._scores
 
 
 class Lines:

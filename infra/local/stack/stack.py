@@ -31,7 +31,7 @@ Say = Callable[[str, str], None]
 
 STAND_IN_STOP_SECONDS = 3.0
 FUNCTION_STOP_SECONDS = 1.0
-CALL_SECONDS = 20.0
+CALL_SECONDS = 60.0
 
 
 class Stack:
