@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+from poolqueue.adapters.loading import libraries_loading
 from poolqueue.config import (
     Environment,
     Settings,
@@ -29,7 +30,8 @@ def system() -> System:
     """The system that the environment describes. Raises `SettingsError` when it describes none."""
     configure_logging()
     environment = read_environment()
-    return build_system(environment, load_settings(environment))
+    with libraries_loading():
+        return build_system(environment, load_settings(environment))
 
 
 def build_system(environment: Environment, settings: Settings) -> System:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from poolqueue.adapters.loading import libraries_loading
 from poolqueue.adapters.vertex_errors import AnsweredWithError, NoAnswer, NoCredentials, NotSendable, classify
 from poolqueue.adapters.vertex_views import custom_job_view, resource_view, without_secrets
 from poolqueue.ports import (
@@ -131,7 +132,8 @@ class VertexAI:
     def _new_region(self, location: str) -> Region:
         # The official client takes more than a second to import: a function that only records a request
         # must not pay for it.
-        from poolqueue.adapters.vertex_rest import Region  # noqa: PLC0415
+        with libraries_loading():
+            from poolqueue.adapters.vertex_rest import Region  # noqa: PLC0415
 
         return Region(location, endpoint=self._endpoint)
 
