@@ -211,7 +211,7 @@ def test_what_belongs_to_no_job_goes_to_the_dead_letters_with_its_bytes(stack: S
 
     (letter,) = wait_for(letters, "the dead letter", seconds=PATIENCE_SECONDS)
     assert letter["data"] == unreadable
-    assert letter["attributes"] == {"colour": "blue"}
+    assert letter["attributes"] == [{"name": "colour", "value": "blue"}]
     assert letter["problems"][0]["problem"]
     assert letter["at"].tzinfo is not None
 
