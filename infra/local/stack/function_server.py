@@ -32,6 +32,8 @@ class FunctionServer:
 
     def workers(self) -> list[int]:
         """Process ids of the workers that are alive; one that has just died is not yet replaced."""
+        if not self.child.running:
+            return []
         booted = _WORKER.findall(self.child.log.read_text(errors="replace"))
         return [int(pid) for pid in booted if _is_alive(int(pid))]
 

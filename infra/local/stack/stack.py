@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -205,6 +207,12 @@ class Stack:
     def kill(self, target: str) -> None:
         """SIGKILL all processes of a function at once; it is gone until `restart`."""
         self.functions[target].child.kill()
+
+    def kill_worker(self, target: str, pid: int) -> None:
+        """SIGKILL one worker process of a function; another takes its place."""
+        if pid not in self.functions[target].workers():
+            raise ValueError(f"{pid} is no worker of {target}")
+        os.kill(pid, signal.SIGKILL)
 
     def restart(self, target: str) -> None:
         """Start a killed function again, on its port."""
