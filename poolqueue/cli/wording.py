@@ -8,7 +8,7 @@ from datetime import datetime
 
 from poolqueue.cli.text import clock_time, safe, short_time
 from poolqueue.cli.views import JobView, PoolView, ResourceView
-from poolqueue.scheduling.jobs import State
+from poolqueue.scheduling.jobs import Reason, State
 from poolqueue.scheduling.pools import Drain
 
 NAMES_SHOWN = 3
@@ -54,6 +54,9 @@ def pool_numbers(pool: PoolView) -> tuple[int, ...]:
     return (pool.capacity, pool.reserved, pool.foreign, pool.surplus, pool.free, pool.waiting)
 
 
+_REFUSED_FOR = {Reason.QUOTA: "quota", Reason.RESOURCE_NOT_READY: "not being ready"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fact:
     """One thing to say of a pool; a warning tells why it admits nothing."""
@@ -67,7 +70,7 @@ def facts(pool: PoolView, now: datetime) -> Iterable[Fact]:
     if pool.drained is not None:
         yield Fact(text=drained(pool.drained, now), is_warning=True)
     if pool.backoff is not None:
-        why = "quota" if pool.backoff.quota else "capacity"
+        why = _REFUSED_FOR.get(pool.backoff.reason, "capacity")
         until = clock_time(pool.backoff.until, now)
         yield Fact(text=f"left alone until {until}: Vertex AI refused a job for {why}", is_warning=True)
     if pool.holders:

@@ -168,9 +168,9 @@ def _failure(admission: Admission, answer: Refused) -> SubmissionFailed:
         reason=reason,
         message=answer.message,
         is_final=answer.kind is RefusalKind.TERMINAL,
-        pools_refused=answer.kind in {RefusalKind.CAPACITY, RefusalKind.QUOTA},
+        pools_refused=answer.kind in {RefusalKind.CAPACITY, RefusalKind.QUOTA, RefusalKind.NOT_READY},
         not_ready=answer.kind is RefusalKind.NOT_READY,
-        backs_off=answer.kind is RefusalKind.NOT_READY,
+        backs_off=False,
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from poolqueue.records.names import SCHEMA, ResourceName, region_key
+from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
@@ -48,7 +49,7 @@ def write_resource(resource: Resource) -> dict[str, Any]:
             for pool, drain in resource.drained.items()
         },
         "backoffs": [
-            {"key": keys[key], "until": b.until, "step": b.step, "quota": b.quota}
+            {"key": keys[key], "until": b.until, "step": b.step, "reason": b.reason.value}
             for key, b in resource.backoffs.items()
         ],
         "unannounced": [
@@ -81,7 +82,7 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         released_at=_read_map(fields["released_at"], keys),
         drained={pool: Drain(**drain) for pool, drain in fields["drained"].items()},
         backoffs={
-            keys[b["key"]]: Backoff(until=b["until"], step=b["step"], quota=b["quota"])
+            keys[b["key"]]: Backoff(until=b["until"], step=b["step"], reason=Reason(b["reason"]))
             for b in fields["backoffs"]
         },
         unannounced={

@@ -204,9 +204,8 @@ def _closed_pools(
             note = f"pool {', '.join(pool.ids)}, by {drain.author}: {drain.reason}"
             yield pool.key, (Reason.DRAINED, note, None)
         elif backoff is not None and backoff.until > now:
-            reason = Reason.QUOTA if backoff.quota else Reason.CAPACITY_REFUSED
             note = f"Vertex AI refused a job on pool {', '.join(pool.ids)}; the pool is left alone until then"
-            yield pool.key, (reason, note, backoff.until)
+            yield pool.key, (backoff.reason, note, backoff.until)
 
 
 def admitted(verdicts: Sequence[Verdict]) -> list[Admit]:

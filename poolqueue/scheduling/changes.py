@@ -95,7 +95,7 @@ class CustomJobEnded:
         reservation = resource.reservations.get(self.token)
         if ending is not Ending.CAPACITY or reservation is None:
             return ()
-        return (SubmissionRefused(pools=tuple(reservation.replicas), quota=False, at=now),)
+        return (SubmissionRefused(pools=tuple(reservation.replicas), reason=Reason.CAPACITY_REFUSED, at=now),)
 
 
 def _reason(ending: Ending, job: Job) -> Reason | None:
@@ -114,8 +114,8 @@ def _reason(ending: Ending, job: Job) -> Reason | None:
 class SubmissionFailed:
     """It is certain that the create call of this token left no custom job.
 
-    `is_final`: this request will never be accepted, so the job ends. `pools_refused` tells a lack of capacity
-    or quota; `not_ready` that the resource is not what we believed.
+    `is_final`: this request will never be accepted, so the job ends. `pools_refused`: other jobs for
+    the same pools would fare no better now; `not_ready` that the resource is not what we believed.
     """
 
     key: str
@@ -131,8 +131,8 @@ class SubmissionFailed:
         reservation = resource.reservations.get(self.token)
         events: list[Event] = [*_released(resource, self.token, now, settles=False)]
         if reservation is not None and self.pools_refused:
-            quota = self.reason is Reason.QUOTA
-            events.append(SubmissionRefused(pools=tuple(reservation.replicas), quota=quota, at=now))
+            pools = tuple(reservation.replicas)
+            events.append(SubmissionRefused(pools=pools, reason=self.reason, at=now))
         if self.not_ready:
             events.append(DoubtedReadiness())
         if job is None or not _is_current(job, self.token):

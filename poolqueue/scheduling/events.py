@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
@@ -63,10 +64,10 @@ class Observed:
 
 @dataclass(frozen=True, kw_only=True)
 class SubmissionRefused:
-    """Vertex AI refused a job on these pools for lack of capacity, or of quota."""
+    """Vertex AI refused a job on these pools: for lack of capacity or quota, or it takes none at all now."""
 
     pools: tuple[PoolKey, ...]
-    quota: bool
+    reason: Reason
     at: datetime
 
 
@@ -217,10 +218,11 @@ def _next_backoff(resource: Resource, key: PoolKey, event: SubmissionRefused) ->
         return last
     step = last.step if last is not None and event.at - last.until < LONGEST_BACKOFF else 0
     released = resource.released_at.get(key)
-    if not event.quota and released is not None and event.at - released < SETTLE:
+    is_settling = released is not None and event.at - released < SETTLE
+    if event.reason is Reason.CAPACITY_REFUSED and is_settling:
         return Backoff(until=event.at + SETTLING_BACKOFF, step=step)
     until = event.at + min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**step)
-    return Backoff(until=until, step=min(step + 1, 10), quota=event.quota)
+    return Backoff(until=until, step=min(step + 1, 10), reason=event.reason)
 
 
 def _change(resource: Resource, event: Changed) -> Resource:

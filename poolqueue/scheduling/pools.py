@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from poolqueue.scheduling.jobs import Reason
+
 RESERVATIONS_LIMIT = 2_000
 FRESH = timedelta(seconds=90)
 
@@ -60,14 +62,14 @@ class Drain:
 
 @dataclass(frozen=True, kw_only=True)
 class Backoff:
-    """A pool is left alone until then, because Vertex AI refused a job for lack of capacity or quota.
+    """A pool is left alone until then, because Vertex AI refused a job that was meant for it.
 
     `step` counts refusals in a row.
     """
 
     until: datetime
     step: int
-    quota: bool = False
+    reason: Reason = Reason.CAPACITY_REFUSED
 
 
 @dataclass(frozen=True, kw_only=True)

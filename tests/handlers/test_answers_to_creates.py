@@ -360,3 +360,20 @@ def test_a_job_that_runs_is_never_cancelled_for_pending(installing) -> None:
 
     assert installation.job("j").state is State.RUNNING
     assert not installation.events("cancel_requested")
+
+
+def test_a_create_that_is_forbidden_holds_up_its_pools_not_each_job_in_turn(installing) -> None:
+    """The resource is ready, and yet nothing may be created: a missing permission, say."""
+    installation = installing(pools=[pool(replicas=30)])
+    installation.ask(request("first"))
+    spoil(installation, 403, "Permission 'aiplatform.customJobs.create' denied", count=None)
+
+    for number in range(20):
+        installation.ask(request(f"j{number}"))
+
+    assert creates(installation) < 15
+    assert installation.job("j19").history[-1].reason is Reason.RESOURCE_NOT_READY
+    installation.stand_in.behave(errors=[])
+    installation.clock.advance(minutes=11)
+    installation.sweep()
+    assert all(is_at_work(installation, f"j{number}") for number in range(20))

@@ -127,7 +127,7 @@ RESOURCES = st.builds(
         IDS | st.just("*"), st.builds(Drain, reason=TEXTS, author=TEXTS, at=TIMES), max_size=2
     ),
     backoffs=st.dictionaries(
-        KEYS, st.builds(Backoff, until=TIMES, step=COUNTS, quota=st.booleans()), max_size=2
+        KEYS, st.builds(Backoff, until=TIMES, step=COUNTS, reason=st.sampled_from(Reason)), max_size=2
     ),
     unannounced=st.dictionaries(IDS, st.builds(Unannounced, first=COUNTS, last=COUNTS, at=TIMES), max_size=2),
     waiting=COUNTS,

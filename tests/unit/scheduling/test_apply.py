@@ -17,6 +17,7 @@ from poolqueue.scheduling.events import (
     SubmissionRefused,
     apply,
 )
+from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import Drain, Pool, PoolKey, Resource, Unannounced, free, occupied
 from tests.unit.scheduling.building import CPU, GPU, NOW, at, pool, reservation, resource
 
@@ -50,8 +51,8 @@ def other(replicas: int = 1) -> Occupant:
     return Occupant(replicas={CPU: replicas})
 
 
-def refused(seconds: float = 0, *, quota: bool = False) -> SubmissionRefused:
-    return SubmissionRefused(pools=(CPU,), quota=quota, at=at(seconds))
+def refused(seconds: float = 0, reason: Reason = Reason.CAPACITY_REFUSED) -> SubmissionRefused:
+    return SubmissionRefused(pools=(CPU,), reason=reason, at=at(seconds))
 
 
 # --- reservations ----------------------------------------------------------------------------------------
@@ -219,10 +220,10 @@ def test_what_no_custom_job_held_does_not_settle() -> None:
 
 
 def test_a_quota_is_not_settled_by_a_release() -> None:
-    released = after(resource(reservation("a")), Released(token="a", at=at(0)), refused(1, quota=True))
+    released = after(resource(reservation("a")), Released(token="a", at=at(0)), refused(1, Reason.QUOTA))
 
     assert released.backoffs[CPU].until == at(16)
-    assert released.backoffs[CPU].quota
+    assert released.backoffs[CPU].reason is Reason.QUOTA
 
 
 def test_only_the_refused_pool_backs_off() -> None:

@@ -171,7 +171,7 @@ def test_a_lack_of_capacity_found_later_requeues_and_leaves_the_pool_alone() -> 
     assert effect.job.not_before is not None
     assert effect.events == (
         Released(token="t1", at=LATER, settles=False),
-        SubmissionRefused(pools=(CPU,), quota=False, at=LATER),
+        SubmissionRefused(pools=(CPU,), reason=Reason.CAPACITY_REFUSED, at=LATER),
     )
 
 
@@ -224,11 +224,11 @@ def test_a_final_refusal_ends_the_job_with_its_message() -> None:
     )
 
 
-@pytest.mark.parametrize(("reason", "quota"), [(Reason.CAPACITY_REFUSED, False), (Reason.QUOTA, True)])
-def test_a_refusal_for_lack_of_room_backs_off_the_pools_and_not_the_job(reason, quota) -> None:
+@pytest.mark.parametrize("reason", [Reason.CAPACITY_REFUSED, Reason.QUOTA, Reason.RESOURCE_NOT_READY])
+def test_a_refusal_for_lack_of_room_backs_off_the_pools_and_not_the_job(reason) -> None:
     effect = done(failed(reason=reason, pools_refused=True, backs_off=False), job_in(State.RESERVED))
 
-    assert SubmissionRefused(pools=(CPU,), quota=quota, at=LATER) in effect.events
+    assert SubmissionRefused(pools=(CPU,), reason=reason, at=LATER) in effect.events
     assert effect.job is not None
     assert effect.job.not_before is None
 

@@ -185,9 +185,9 @@ def test_a_drained_pool_holds_up_only_those_who_need_it() -> None:
     assert {v.reason for v in verdicts if isinstance(v, Wait)} == {Reason.DRAINED}
 
 
-@pytest.mark.parametrize(("quota", "reason"), [(False, Reason.CAPACITY_REFUSED), (True, Reason.QUOTA)])
-def test_a_pool_that_backs_off_is_left_alone_until_then(quota, reason) -> None:
-    backoff = Backoff(until=at(15), step=0, quota=quota)
+@pytest.mark.parametrize("reason", [Reason.CAPACITY_REFUSED, Reason.QUOTA, Reason.RESOURCE_NOT_READY])
+def test_a_pool_that_backs_off_is_left_alone_until_then(reason) -> None:
+    backoff = Backoff(until=at(15), step=0, reason=reason)
 
     wait = only_wait(decided(resource(backoffs={CPU: backoff}), waiting("j")))
 
