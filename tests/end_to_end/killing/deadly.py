@@ -1,0 +1,140 @@
+"""A system whose process ends itself with SIGKILL at a chosen call of a port, for tests only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from poolqueue.ports import Conflict
+from poolqueue.system import System
+
+PORTS = ("documents", "publisher", "submitter", "observer")
+
+
+class When(StrEnum):
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Death:
+    """At the call `number`, from 1, of `call` (such as `documents.commit`), before or after its effect.
+
+    With `whole_group` the processes of the same group die too: a machine is lost, not an instance.
+    """
+
+    call: str
+    number: int
+    when: When
+    whole_group: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.call} {self.number}"
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Death:
+        fields = json.loads(text)
+        return cls(**{**fields, "when": When(fields["when"])})
+
+
+class Orders:
+    """A file that holds the death of whichever process claims it first; without the file nobody dies."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __call__(self) -> Death | None:
+        try:
+            return Death.from_json(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+
+    def claim(self) -> None:
+        self._path.unlink()
+
+    def give(self, death: Death) -> None:
+        """Written whole, or not yet there."""
+        whole = self._path.with_suffix(".new")
+        whole.write_text(death.as_json(), encoding="utf-8")
+        whole.rename(self._path)
+
+
+class Fate:
+    """Counts calls by name while a death is ordered, and carries it out.
+
+    With `meets_rival` the first commit to a persistent resource's document finds that a rival was first.
+    """
+
+    def __init__(
+        self,
+        ordered: Callable[[], Death | None],
+        *,
+        claim: Callable[[], None] = lambda: None,
+        meets_rival: bool = False,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._ordered = ordered
+        self._claim = claim
+        self._rival_to_come = meets_rival
+        self._lock = threading.Lock()
+
+    def call(self, name: str, effect: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        death = self._ordered()
+        with self._lock:
+            self.counts[name] += 1
+            is_last = death is not None and (death.call, death.number) == (name, self.counts[name])
+        if death is None or not is_last:
+            return self._carry_out(name, effect, *arguments, **named)
+        if death.when is When.BEFORE:
+            self._die(death)
+        try:
+            return self._carry_out(name, effect, *arguments, **named)
+        finally:
+            self._die(death)
+
+    def _carry_out(self, name: str, effect: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+        if name == "documents.commit":
+            self._meet_rival(arguments[0])
+        return effect(*arguments, **named)
+
+    def _die(self, death: Death) -> None:
+        self._claim()
+        if death.whole_group:
+            os.killpg(0, signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def _meet_rival(self, writes: Any) -> None:
+        if self._rival_to_come and any(write.path.startswith("resources/") for write in writes):
+            self._rival_to_come = False
+            raise Conflict("a rival was first")
+
+
+class _Watched:
+    """A port whose every call goes through `fate`."""
+
+    def __init__(self, name: str, port: Any, fate: Fate) -> None:
+        self._name = name
+        self._port = port
+        self._fate = fate
+
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        effect = getattr(self._port, method)
+        return lambda *arguments, **named: self._fate.call(
+            f"{self._name}.{method}", effect, *arguments, **named
+        )
+
+
+def deadly(system: System, fate: Fate) -> System:
+    """The same system, whose calls may be its last."""
+    return replace(system, **{name: _Watched(name, getattr(system, name), fate) for name in PORTS})
