@@ -111,8 +111,19 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 
 @pytest.mark.requires("linux", "curl")
-def test_it_ends_well_and_stays_up_for_what_is_published_as_it_says(start: Callable[..., Run]) -> None:
-    run = start(KEEP="1")
+@pytest.mark.parametrize(
+    ("kind", "commands"),
+    [
+        ("embedded", ("curl ", "python ", "poolctl ")),
+        pytest.param(
+            "google", ("curl ", "gcloud "), marks=pytest.mark.requires("google_emulators", "gcloud")
+        ),
+    ],
+)
+def test_it_ends_well_and_stays_up_for_what_is_published_as_it_says(
+    start: Callable[..., Run], kind: str, commands: tuple[str, ...]
+) -> None:
+    run = start(KEEP="1", EMULATORS=kind)
 
     run.wait_for_output(r"Ctrl-C ends everything")
     report = run.output
@@ -123,17 +134,9 @@ def test_it_ends_well_and_stays_up_for_what_is_published_as_it_says(start: Calla
         expected
     )
 
+    script = "\n".join(_printed(report, first_words) for first_words in (". ", *commands))
     done = subprocess.run(
-        [
-            "bash",
-            "-ec",
-            f"{_printed(report, '. ')}\n{_printed(report, 'curl ')}\n{_printed(report, 'python ')}",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        ["bash", "-ec", script], cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "messageIds" in done.stdout
