@@ -55,7 +55,8 @@ class Screen:
         yield Text()
         yield Group(*pools)
         yield _section(f"running {len(holding)}", _running(holding[:running_rows], names))
-        yield _section(f"queue {len(waiting)}", _queue(waiting, names, queue_rows))
+        queue = _queue(waiting, names, queue_rows) if self.resources else _recorded(self.jobs)
+        yield _section(f"queue {len(waiting)}", queue)
         yield _section(f"ended {len(ended)}", _ended(ended, self.remarks, names, max(1, left)))
 
     def _heading(self, width: int, ended: Sequence[JobProgress]) -> RenderableType:
@@ -166,6 +167,13 @@ def _queue(jobs: Sequence[JobView], job_width: int, rows: int) -> RenderableType
     if len(jobs) > len(shown):
         grid.add_row(Text(f"… {len(jobs) - len(shown)} more", "dim"))
     return grid
+
+
+def _recorded(jobs: Sequence[JobProgress]) -> RenderableType:
+    """Jobs that no admission cycle has looked at, for want of any knowledge of their resource."""
+    names = ", ".join(safe(job.job_id) for job in jobs if not job.has_ended)
+    said = f"recorded: {names}" if names else "nothing waits"
+    return Text(said, "dim", no_wrap=True, overflow="ellipsis")
 
 
 def _ended(

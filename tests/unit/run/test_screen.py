@@ -116,3 +116,10 @@ def test_the_latest_end_stands_first_and_its_text_on_one_line() -> None:
     names = [line.split()[0] for line in lines if line.startswith("ended-")]
     assert names == ["ended-2", "ended-1", "ended-0"]
     assert r"no\nluck" in "\n".join(lines)
+
+
+def test_before_a_resource_is_known_the_recorded_jobs_are_named() -> None:
+    recorded = JobProgress(job_id="digits", announced=({"state": "queued", "sequence": 1, "at": "1"},))
+    text = drawn(jobs=[recorded], width=80, height=24)
+    assert "no persistent resource is known yet" in text
+    assert "recorded: digits" in text
