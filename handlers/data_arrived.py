@@ -42,7 +42,7 @@ def _make_request(system: System, trigger: Trigger, event: CloudEventView) -> No
     )
     match request_from_event(trigger, event):
         case TriggeredRequest(job_id=job_id, body=body):
-            data = json.dumps(body).encode()
+            data = json.dumps(body, ensure_ascii=False).encode()
             name = take_in(system, data, {}, origin, default_job_id=job_id)
             if name is not None:
                 ring(system, name, deadline=deadline)

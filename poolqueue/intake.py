@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, assert_never
 
-from poolqueue.announcing import Change, announce
+from poolqueue.announcing import Announcement, announce
 from poolqueue.config import Settings, Team
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
@@ -261,7 +261,7 @@ def _new_job(request: JobRequest, name: ResourceName, origin: Origin) -> Job:
         priority=request.priority,
         digest=request.digest,
         display_name=request.display_name,
-        custom_job_body=json.dumps(_with_timeout(request, origin.team), separators=(",", ":")),
+        custom_job_body=_as_text(_with_timeout(request, origin.team)),
         demands=tuple(
             Demand(index=pool.index, machine=pool.machine, disk=pool.disk, replicas=pool.replicas)
             for pool in request.worker_pools
@@ -269,6 +269,11 @@ def _new_job(request: JobRequest, name: ResourceName, origin: Origin) -> Job:
         created=origin.publish_time,
         message_id=origin.message_id,
     )
+
+
+def _as_text(body: Mapping[str, Any]) -> str:
+    """As it came: escaping what is not ASCII could make three times the size of it."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
 def _with_timeout(request: JobRequest, team: Team) -> dict[str, Any]:
@@ -297,7 +302,7 @@ def _create(system: System, job: Job) -> bool:
     if created is None:
         return False
     first = created.history[0].sequence
-    if not announce(system, [Change(job=created, first=first, last=first)]):
+    if not announce(system, [Announcement(job=created, first=first, last=first)]):
         raise PublishFailed("the job is recorded; its message must come again to be announced")
     fields = {"job": created.key, "resource": created.resource, "state": created.state.value}
     log.info("job_recorded", extra=fields)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,7 @@ LONGEST_DISPLAY_NAME = 128
 MOST_ENVIRONMENT = 100
 MOST_ARGUMENT_CHARACTERS = 100_000
 MOST_PACKAGES = 100
+MOST_BODY_BYTES = 320_000  # ours: YAML can spell in 256 KB what takes three times as much as JSON
 MOST_WORKER_POOL_SPECS = 100  # ours: Vertex AI documents four roles
 DISK_GB = range(100, 64_001)
 
@@ -28,11 +30,23 @@ _LABEL_VALUE = re.compile(LABEL_VALUE_RULE)
 
 def check_limits(custom_job: Mapping[str, Any], problems: Problems) -> None:
     """Adds to `problems` each limit that `custom_job`, a normalised body, breaks."""
+    _check_size(custom_job, problems)
     _check_display_name(custom_job.get("displayName", ""), problems)
     _check_labels(custom_job.get("labels", {}), problems)
     spec = custom_job.get("jobSpec", {})
     _check_scheduling(spec.get("scheduling", {}), problems)
     _check_worker_pool_specs(spec.get("workerPoolSpecs"), problems)
+
+
+def _check_size(custom_job: Mapping[str, Any], problems: Problems) -> None:
+    size = len(json.dumps(custom_job, separators=(",", ":"), ensure_ascii=False).encode())
+    if size > MOST_BODY_BYTES:
+        problems.add(
+            "custom_job",
+            custom_job,
+            f"has {size} bytes as JSON, more than {MOST_BODY_BYTES}",
+            "move what is large out of the request, for example to Cloud Storage",
+        )
 
 
 def _check_display_name(name: str, problems: Problems) -> None:

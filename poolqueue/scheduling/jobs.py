@@ -8,7 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+# With a request of the largest size, a job's document stays below the store's limit of 1 MiB.
 HISTORY_LIMIT = 100
+NOTE_CHARACTERS = 300
+ERROR_CHARACTERS = 4_000
 
 
 class State(StrEnum):
@@ -196,15 +199,22 @@ def _enter(job: Job, to: State, *, at: datetime, reason: Reason | None, note: st
         attempt=job.attempt,
         outcome=job.outcome,
         reason=reason,
-        note=note,
+        note=_cut(note, NOTE_CHARACTERS),
     )
     return replace(
         job,
         state=to,
         reason=reason,
+        error=_cut(job.error, ERROR_CHARACTERS),
         sequence=entry.sequence,
         history=_bounded((*job.history, entry)),
     )
+
+
+def _cut(text: str | None, characters: int) -> str | None:
+    if text is None or len(text) <= characters:
+        return text
+    return text[: characters - 1] + "…"
 
 
 def _bounded(history: tuple[Move, ...]) -> tuple[Move, ...]:

@@ -131,3 +131,19 @@ def test_what_is_beyond_a_limit_is_refused_where_it_is(
 
 def test_a_label_can_be_wrong_in_key_and_value() -> None:
     assert paths(refused(labelled({"K": "V"}))) == ["custom_job.labels.K"] * 2
+
+
+def test_what_grows_as_json_is_refused_before_it_outgrows_its_document() -> None:
+    args = ", ".join([r'"\a"'] * 40_000)
+    message = f"""
+persistentResourceId: gpu-a
+workerPoolSpecs:
+- machineSpec: {{machineType: n1-standard-4}}
+  replicaCount: 1
+  containerSpec: {{imageUri: europe-docker.pkg.dev/p/r/train:1, args: [{args}]}}
+"""
+
+    (told,) = refused(message)
+
+    assert told.path == "custom_job"
+    assert "as JSON" in told.problem

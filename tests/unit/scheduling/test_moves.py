@@ -91,3 +91,21 @@ def test_history_keeps_how_the_job_began_and_the_latest_moves() -> None:
     assert len(sequences) == HISTORY_LIMIT
     assert sequences[0] == 1
     assert sequences[1:] == list(range(requeued.sequence - HISTORY_LIMIT + 2, requeued.sequence + 1))
+
+
+def test_a_long_text_is_cut_in_history_sooner_than_in_the_error() -> None:
+    after = move(
+        in_state(State.RUNNING),
+        State.ENDED,
+        at=at(1),
+        outcome=Outcome.FAILED,
+        note="x" * 9_000,
+        error="x" * 9_000,
+    )
+
+    note, error = after.history[-1].note, after.error
+    assert note is not None
+    assert error is not None
+    assert len(note) == 300
+    assert note.endswith("…")
+    assert len(error) == 4_000
