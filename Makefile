@@ -40,7 +40,7 @@ check: $(READY) ## format, lint, types, import arrows, generated files, Terrafor
 generate: $(READY) ## write every generated file: JSON Schemas, field table, state diagram
 	@$(BIN)/python -m infra.tools.generate
 
-bench: $(READY) ## speed and cost, as README and docs claim them
+bench: $(READY) ## speed and cost, as docs/benchmarks.md claims them; QUICK=1, WRITE=1
 	@$(BIN)/python -m benchmarks
 
 probe-vertex: ## ask a real project what the documentation leaves open; PROJECT=... RESOURCE=... needed, costs money

@@ -55,10 +55,12 @@ BENCHMARKS = (
 def main() -> int:
     quick, keep = (os.environ.get(name, "") not in {"", "0"} for name in ("QUICK", "WRITE"))
     console = Console()
+    load_before = os.getloadavg()[0]
     measured = [_run(benchmark, quick=quick, console=console) for benchmark in BENCHMARKS]
     show(measured, console)
     if keep:
-        write(measured, command="make bench" + (" QUICK=1" if quick else ""))
+        command = "make bench" + (" QUICK=1" if quick else "")
+        write(measured, command=command, loads=(load_before, os.getloadavg()[0]))
         console.print(f"written to {PAGE}", highlight=False)
     return 0
 

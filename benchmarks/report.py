@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +18,11 @@ from infra.local.processes import ROOT
 
 PAGE = Path("docs") / "benchmarks.md"
 WIDEST = 80
+LINE = 110
 INTRODUCTION = """# Benchmarks
 
 Written by `{command} WRITE=1` on {day}; do not edit. Machine: {machine}, {processors} processors,
-Python {python}. {remark}
+Python {python}, load average {load} before and after (other programs count).
 
 Everything ran on this one machine, functions, emulators and stand-in together: times say how the parts
 compare, not what Google Cloud would do. Nothing was measured against the live service.
@@ -53,22 +55,22 @@ def _judged(figure: Figure) -> Text:
     return Text("ok", "green") if figure.holds else Text("over", "bold red")
 
 
-def write(measured: Sequence[Measured], *, command: str) -> None:
-    (ROOT / PAGE).write_text("\n".join(_page(measured, command)), encoding="utf-8")
+def write(measured: Sequence[Measured], *, command: str, loads: Sequence[float]) -> None:
+    """Write the page; `loads` are the machine's load averages before and after."""
+    (ROOT / PAGE).write_text("\n".join(_page(measured, command, loads)), encoding="utf-8")
 
 
-def _page(measured: Sequence[Measured], command: str) -> Iterator[str]:
-    remark = os.environ.get("REMARK", "")
+def _page(measured: Sequence[Measured], command: str, loads: Sequence[float]) -> Iterator[str]:
     yield INTRODUCTION.format(
         command=command,
         day=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=_processor(),
         processors=os.cpu_count(),
         python=platform.python_version(),
-        remark=remark,
+        load=" and ".join(f"{load:.1f}" for load in loads),
     )
     for each in measured:
-        yield f"## {each.benchmark.title}\n\n{each.benchmark.note}\n"
+        yield f"## {each.benchmark.title}\n\n{textwrap.fill(each.benchmark.note, LINE)}\n"
         if each.lacking:
             yield f"Not measured: {each.lacking}.\n"
             continue
