@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class Announcement:
     """The entries of a job's history from the sequence number `first` on, or to `last` if that is given."""
 
     job: Job
@@ -30,7 +30,7 @@ class Change:
         return [entry for entry in self.job.history if self.first <= entry.sequence <= last]
 
 
-def announce(system: System, changes: Iterable[Change]) -> bool:
+def announce(system: System, changes: Iterable[Announcement]) -> bool:
     """Publish; False when Pub/Sub did not take it all. What it did not take, the sweep announces again."""
     messages = [_message(system, change.job, entry) for change in changes for entry in change.entries()]
     try:
@@ -41,7 +41,7 @@ def announce(system: System, changes: Iterable[Change]) -> bool:
     return True
 
 
-def announce_and_remember(system: System, name: ResourceName, changes: Iterable[Change]) -> None:
+def announce_and_remember(system: System, name: ResourceName, changes: Iterable[Announcement]) -> None:
     """Publish changes that the resource's document lists, and remember to take them off its list."""
     listed = [change for change in changes if change.entries()]
     if listed and announce(system, listed):

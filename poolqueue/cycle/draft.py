@@ -51,6 +51,7 @@ class Draft:
         self._snapshot = snapshot
         self._now = now
         self._gone: set[str] = set()
+        self._still_new: set[str] = set()
         self.resource: Resource = snapshot.resource
         self.moved: dict[str, Moved] = {}
         self.admissions: list[Admission] = []
@@ -125,10 +126,16 @@ class Draft:
 
     def fold(self, wait: Wait) -> None:
         """A new job that does not start now is requeued: it gets its line, and its history says why."""
-        stored = self._snapshot.arrivals[wait.waiting.key]
-        self._set(
-            move(stored.job, State.QUEUED, at=self._now, reason=wait.reason, note=wait.note, inbox=False)
-        )
+        job = self._snapshot.jobs[wait.waiting.key].job
+        self._set(move(job, State.QUEUED, at=self._now, reason=wait.reason, note=wait.note, inbox=False))
+        if not wait.has_pools:
+            self._still_new.add(job.key)
+
+    def defer(self, key: str) -> None:
+        """A new job that may start as soon as all others that arrived with it are known: it gets its line."""
+        job = self._snapshot.jobs[key].job
+        self._set(replace(job, inbox=False))
+        self._still_new.add(key)
 
     def reject(self, reject: Reject) -> None:
         job = self.job(reject.waiting.key)
@@ -156,6 +163,8 @@ class Draft:
         queue_writes = self._queue_writes()
         for key, moved in self.moved.items():
             first = moved.before.job.sequence + 1
+            # What comes next of a reserved job, "submitted", is recorded without the resource's document: so
+            # it is listed here already.
             last = moved.after.sequence + (moved.after.state is State.RESERVED)
             if last >= first:
                 self.apply(Changed(key=key, first=first, last=last, at=self._now))
@@ -182,7 +191,11 @@ class Draft:
     def _queue_writes(self) -> list[Write]:
         if not self.moved and not self._gone:
             return []
-        add = [waiting_line(m.after) for m in self.moved.values() if _belongs_in_queue(m.after)]
+        add = [
+            replace(waiting_line(moved.after), is_new=key in self._still_new)
+            for key, moved in self.moved.items()
+            if _belongs_in_queue(moved.after)
+        ]
         known = self._snapshot.waiting_queue().lines
         leave = [key for key, m in self.moved.items() if not _belongs_in_queue(m.after) and key in known]
         remove = [*leave, *(key for key in self._gone if key in known)]

@@ -5,37 +5,41 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from poolqueue.announced import Span
 from poolqueue.cycle.draft import Admission, Draft, Moved
 from poolqueue.cycle.pacing import Slots
-from poolqueue.cycle.snapshot import COMMIT_CHARACTERS, Snapshot, read_snapshot
+from poolqueue.cycle.snapshot import COMMIT_BYTES, Snapshot, body_bytes, read_snapshot
 from poolqueue.observation import look, reserved_tokens
 from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path
 from poolqueue.scheduling.admission import Admit, Policy, Reject, Verdict, Wait, admitted, decide
 from poolqueue.scheduling.changes import Change
 from poolqueue.scheduling.events import Event
-from poolqueue.scheduling.jobs import Reason, State
+from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.system import System
 
 ADMISSIONS_LIMIT = 50
+NEW_LINES_LIMIT = 50
+UNANNOUNCED_LIMIT = 1_000
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a round is to do: changes to make first, events to apply, and whether to look at new arrivals and
-    to admit anything.
+    """What a round is to do: changes to make and events to apply first; whether to take up new jobs, and ends
+    that were only noted; whether to admit anything; and until when its submissions may begin.
     """
 
     changes: Sequence[Change] = ()
     events: Sequence[Event] = ()
     arrivals: bool = True
+    endings: bool = False
     admit: bool = True
+    submit_within: timedelta = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +58,7 @@ def run_round(
     system: System, name: ResourceName, asked: Asked, *, slots: Slots, announced: Mapping[str, Span]
 ) -> Round:
     """One attempt. Raises `Conflict` when somebody else committed in between: then run it again."""
-    snapshot = read_snapshot(system.documents, name, arrivals=asked.arrivals)
+    snapshot = read_snapshot(system.documents, name, arrivals=asked.arrivals, endings=asked.endings)
     snapshot.read_jobs(change.key for change in asked.changes)
     draft = Draft(snapshot, now=system.clock())
     draft.apply(*asked.events)
@@ -63,11 +67,22 @@ def run_round(
     for ending in snapshot.endings:
         draft.end(ending)
     verdicts: list[Verdict] = []
-    if asked.admit:
+    if asked.admit and _has_room(draft):
         _refresh(system, snapshot, draft)
-        verdicts = _decide(system, name, draft, slots)
-    skipped = _draw_up(system, snapshot, draft, verdicts)
-    return _commit(system, snapshot, draft, verdicts, slots, announced=announced, skipped=skipped)
+        verdicts = _decide(system, name, draft, slots, admit=not snapshot.more_arrivals)
+    snapshot.read_jobs(_to_be_moved(verdicts))
+    drawing = _Drawing(system, snapshot, draft, within=asked.submit_within)
+    for verdict in verdicts:
+        drawing.add(verdict)
+    return _commit(system, draft, verdicts, slots, announced=announced, more=drawing.more)
+
+
+def _has_room(draft: Draft) -> bool:
+    """While outcomes cannot be published, nothing begins that would have to be announced."""
+    listed = len(draft.resource.unannounced)
+    if listed >= UNANNOUNCED_LIMIT:
+        log.error("announcements_pending", extra={"resource": draft.resource.name, "count": listed})
+    return listed < UNANNOUNCED_LIMIT
 
 
 def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
@@ -89,58 +104,100 @@ def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     draft.apply(observed)
 
 
-def _decide(system: System, name: ResourceName, draft: Draft, slots: Slots) -> list[Verdict]:
-    """Decide as if there were slots enough, take those that it needs, and decide with what was granted."""
+def _decide(system: System, name: ResourceName, draft: Draft, slots: Slots, *, admit: bool) -> list[Verdict]:
+    """Decide as if there were slots enough, take those that it needs, and decide with what was granted.
+
+    Without `admit` nothing is to start yet: as long as there are arrivals that nobody has looked at, one of
+    them may come before those that would start now.
+    """
     now = system.clock()
     policy = Policy(patience=system.settings.of_resource(name.id).patience)
     queue = draft.waiting()
     verdicts = decide(draft.resource, queue, now=now, slots=ADMISSIONS_LIMIT, policy=policy)
-    wanted = len(admitted(verdicts))
+    wanted = len(admitted(verdicts)) if admit else 0
     granted = slots.hold(wanted)
     if granted == wanted:
         return verdicts
     return decide(draft.resource, queue, now=now, slots=granted, policy=policy)
 
 
-def _draw_up(system: System, snapshot: Snapshot, draft: Draft, verdicts: Sequence[Verdict]) -> bool:
-    """Put the verdicts into the draft; True when some admissions must be left to the next round."""
-    skipped = False
-    room = COMMIT_CHARACTERS
-    snapshot.read_jobs(admit.waiting.key for admit in admitted(verdicts))
-    for verdict in verdicts:
+def _to_be_moved(verdicts: Sequence[Verdict]) -> list[str]:
+    """The jobs that this round may move, as many as it may: they are read in one go."""
+    new = [v.waiting.key for v in verdicts if isinstance(v, Reject) or _is_news(v)]
+    return [admit.waiting.key for admit in admitted(verdicts)] + new[:NEW_LINES_LIMIT]
+
+
+def _is_news(verdict: Verdict) -> bool:
+    """Is this the first time that the job was held against its pools?"""
+    return isinstance(verdict, Wait) and verdict.waiting.is_new and verdict.has_pools
+
+
+class _Drawing:
+    """Puts verdicts into a draft, as many as one commit can carry; `more` tells that some were left."""
+
+    def __init__(self, system: System, snapshot: Snapshot, draft: Draft, *, within: timedelta) -> None:
+        self._system = system
+        self._snapshot = snapshot
+        self._draft = draft
+        self._within = within
+        self._bytes = COMMIT_BYTES
+        self._lines = NEW_LINES_LIMIT
+        self.more = snapshot.more_arrivals or snapshot.more_endings
+
+    def add(self, verdict: Verdict) -> None:
         key = verdict.waiting.key
+        arrives = key in self._snapshot.arrivals and key not in self._draft.moved
         match verdict:
+            case Admit() if self._snapshot.more_arrivals:
+                if arrives:
+                    self._draft.defer(key)
             case Admit():
-                job = draft.job(key)
-                if job is None or job.state is not State.QUEUED:
-                    draft.drop_line(key)
-                    skipped = True
-                    continue
-                room -= len(job.custom_job_body)
-                if room < 0 and draft.admissions:
-                    skipped = True
-                    continue
-                within = system.settings.timing.submit_within
-                draft.admit(verdict, token=system.token(), submit_within=within)
+                self._admit(verdict)
             case Wait():
-                if key in snapshot.arrivals and key not in draft.moved:
-                    draft.fold(verdict)
+                if arrives or (_is_news(verdict) and self._takes_up(key)):
+                    self._draft.fold(verdict)
             case Reject():
-                draft.reject(verdict)
+                if arrives or self._takes_up(key):
+                    self._draft.reject(verdict)
             case unreachable:
                 assert_never(unreachable)
-    return skipped
+
+    def _admit(self, admit: Admit) -> None:
+        job = self._waiting_job(admit.waiting.key)
+        if job is None:
+            return
+        self._bytes -= body_bytes(job)
+        if self._bytes < 0 and self._draft.admissions:
+            self.more = True
+            return
+        self._draft.admit(admit, token=self._system.token(), submit_within=self._within)
+
+    def _takes_up(self, key: str) -> bool:
+        """Is there room for one more job whose line was new until now?"""
+        self._lines -= 1
+        if self._lines < 0:
+            self.more = True
+            return False
+        return self._waiting_job(key) is not None
+
+    def _waiting_job(self, key: str) -> Job | None:
+        """The job of a line; None, and the line goes, if it does not wait any more."""
+        job = self._draft.job(key)
+        if job is None or job.state is not State.QUEUED:
+            self._draft.drop_line(key)
+            self.more = True
+            return None
+        return job
 
 
 def _commit(
     system: System,
-    snapshot: Snapshot,
     draft: Draft,
     verdicts: Sequence[Verdict],
     slots: Slots,
     *,
     announced: Mapping[str, Span],
-    skipped: bool,
+    more: bool,
 ) -> Round:
     writes = draft.writes(announced)
     versions = dict(
@@ -153,7 +210,7 @@ def _commit(
     return Round(
         moved=draft.moved,
         admissions=[(a, versions[job_path(a.job.key)]) for a in draft.admissions],
-        more=skipped or full or snapshot.more_arrivals,
+        more=more or full,
         due=_due(verdicts, slots.more_at if paced and not full else None),
     )
 

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from poolqueue.announcing import Change as AnnouncedChange
-from poolqueue.announcing import announce_and_remember
+from poolqueue.announcing import Announcement, announce_and_remember
 from poolqueue.cycle.bell import BellHolder
 from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.retrying import pause, until_settled
@@ -23,9 +22,9 @@ from poolqueue.scheduling.events import Event
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.system import System
 
-WINDING_UP = timedelta(seconds=20)
+WINDING_UP = timedelta(seconds=20)  # what is left of an invocation once its last call is answered
 STEP = timedelta(seconds=5)
-FAILURES_AT_ONCE = 20
+FAILURES_AT_ONCE = 8  # of 256 KB each, at the most, beside what the round admits
 
 log = logging.getLogger(__name__)
 
@@ -57,13 +56,13 @@ def settle(
     arrivals: bool = False,
     linger: bool = True,
 ) -> None:
-    """Make these changes, and in the same commit admit what now fits; look at new jobs too with `arrivals`.
+    """Make these changes, and in the same commit admit what now fits; empty the inbox too with `arrivals`.
 
     With many rivals for the resource's document the changes go first, alone, and a cycle is asked for after.
     Without `linger` it leaves at once what only needs a little time.
     """
     with _cycle(system, name, deadline, linger=linger) as cycle:
-        cycle.make(Asked(changes=changes, events=events, arrivals=arrivals))
+        cycle.make(Asked(changes=changes, events=events, arrivals=arrivals, endings=arrivals))
 
 
 def end(system: System, name: ResourceName, ending: CustomJobEnded, *, deadline: datetime) -> None:
@@ -134,7 +133,7 @@ class _Cycle:
         """Settle what was submitted, then note what was announced."""
         try:
             while self._submissions.wait_for_failures():
-                self.make(Asked(arrivals=False))
+                self.make(Asked(arrivals=False, admit=not self._must_stop()))
         finally:
             self._submissions.close()
             is_last = self._system.announced.leave(self._name.key)
@@ -154,13 +153,14 @@ class _Cycle:
         conflicts = 0
         while True:
             try:
-                done = self._round(Asked())
+                done = self._round(Asked(endings=True))
             except Conflict:
                 conflicts += 1
                 pause(self._system, conflicts)
                 done = Round(more=True)
-            if self._must_stop() and done.more:
-                self._hand_on()
+            if self._must_stop():
+                if done.more or not self.bell.let_go():
+                    self._hand_on()
                 return
             if done.more or self._linger(done):
                 self.bell.renew()
@@ -175,16 +175,17 @@ class _Cycle:
         if any(failure.reason is Reason.PACED for failure in failures):
             self._slots.block()
         announced = self._system.announced.pending(self._name.key)
-        asked = replace(asked, changes=[*asked.changes, *failures])
+        changes = [*asked.changes, *failures]
+        asked = replace(asked, changes=changes, submit_within=self._submit_within())
         done = run_round(self._system, self._name, asked, slots=self._slots, announced=announced)
         self._submissions.put_back(failures)
         self._system.announced.noted(self._name.key, announced)
         self._submissions.begin(list(done.admissions))
-        changes = [
-            AnnouncedChange(job=moved.after, first=moved.before.job.sequence + 1)
+        announcements = [
+            Announcement(job=moved.after, first=moved.before.job.sequence + 1)
             for moved in done.moved.values()
         ]
-        announce_and_remember(self._system, self._name, changes)
+        announce_and_remember(self._system, self._name, announcements)
         return done
 
     def _linger(self, done: Round) -> bool:
@@ -200,11 +201,21 @@ class _Cycle:
         if not self._lingers or done.due is None:
             return False
         now = self._system.clock()
-        soon = min(now + self._system.settings.timing.linger, self._deadline - WINDING_UP)
+        soon = min(now + self._system.settings.timing.linger, self._stop_at())
         return done.due <= soon
 
     def _must_stop(self) -> bool:
-        return self._system.clock() >= self._deadline - WINDING_UP
+        return self._system.clock() >= self._stop_at()
+
+    def _stop_at(self) -> datetime:
+        """After this no round begins: the calls of the last one must be answered by the deadline."""
+        return self._deadline - self._system.settings.timing.call_timeout - WINDING_UP
+
+    def _submit_within(self) -> timedelta:
+        """A call that begins by then is answered, or has timed out, while this invocation may still work."""
+        timing = self._system.settings.timing
+        left = self._deadline - self._system.clock()
+        return max(timedelta(0), min(timing.submit_within, max(left - timing.call_timeout, left / 2)))
 
     def _hand_on(self) -> None:
         """Leave the bell rung, and ask for another invocation to take it."""

@@ -9,6 +9,7 @@ from poolqueue.ports import Documents, Query
 from poolqueue.records import (
     Queue,
     ResourceName,
+    endings_inbox,
     job_path,
     queue_path,
     read_job,
@@ -20,8 +21,8 @@ from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.pools import Resource
 
-ARRIVALS_LIMIT = 50
-COMMIT_CHARACTERS = 2_500_000
+INBOX_LIMIT = 50
+COMMIT_BYTES = 2_500_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class Snapshot:
     arrivals: dict[str, StoredJob] = field(default_factory=dict)
     endings: list[CustomJobEnded] = field(default_factory=list)
     more_arrivals: bool = False
+    more_endings: bool = False
     jobs: dict[str, StoredJob] = field(default_factory=dict)
     shard_versions: list[object | None] = field(default_factory=list)
     _queue: Queue | None = None
@@ -71,30 +73,36 @@ class Snapshot:
                 self.jobs[job.key] = StoredJob(job=job, version=document.version)
 
 
-def read_snapshot(documents: Documents, name: ResourceName, *, arrivals: bool) -> Snapshot:
+def read_snapshot(documents: Documents, name: ResourceName, *, arrivals: bool, endings: bool) -> Snapshot:
     document = documents.read([resource_path(name)])[0]
     resource = Resource(name=name.full) if document.fields is None else read_resource(document.fields)
     snapshot = Snapshot(name=name, documents=documents, resource=resource, version=document.version)
+    if endings:
+        ended, snapshot.more_endings = _read_inbox(snapshot, endings_inbox(name.key))
+        snapshot.endings = [CustomJobEnded(**s.job.ending) for s in ended if s.job.ending is not None]
     if arrivals:
-        _read_arrivals(snapshot)
+        arrived, snapshot.more_arrivals = _read_inbox(snapshot, name.key)
+        snapshot.arrivals = {stored.job.key: stored for stored in arrived}
     return snapshot
 
 
-def _read_arrivals(snapshot: Snapshot) -> None:
-    """What the inbox holds, as much as one commit can carry; the rest is for the next round."""
-    query = Query(collection="jobs", where={"inbox": snapshot.name.key}, limit=ARRIVALS_LIMIT)
-    found = snapshot.documents.find(query)
-    snapshot.more_arrivals = len(found) == ARRIVALS_LIMIT
-    room = COMMIT_CHARACTERS
-    for document in found:
+def _read_inbox(snapshot: Snapshot, inbox: str) -> tuple[list[StoredJob], bool]:
+    """As many jobs of an inbox as one commit can carry, and whether there are more."""
+    query = Query(collection="jobs", where={"inbox": inbox}, limit=INBOX_LIMIT)
+    found: list[StoredJob] = []
+    room = COMMIT_BYTES
+    documents = snapshot.documents.find(query)
+    for document in documents:
         assert document.fields is not None
-        job = read_job(document.fields)
-        room -= len(job.custom_job_body)
-        if room < 0 and snapshot.jobs:
-            snapshot.more_arrivals = True
-            return
-        snapshot.jobs[job.key] = StoredJob(job=job, version=document.version)
-        if job.ending is None:
-            snapshot.arrivals[job.key] = snapshot.jobs[job.key]
-        else:
-            snapshot.endings.append(CustomJobEnded(**job.ending))
+        stored = StoredJob(job=read_job(document.fields), version=document.version)
+        room -= body_bytes(stored.job)
+        if room < 0 and found:
+            break
+        found.append(stored)
+    snapshot.jobs |= {stored.job.key: stored for stored in found}
+    return found, len(found) < len(documents) or len(documents) == INBOX_LIMIT
+
+
+def body_bytes(job: Job) -> int:
+    """What a job's document weighs, as far as its size is not bounded otherwise."""
+    return len(job.custom_job_body.encode())

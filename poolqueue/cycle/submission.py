@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, assert_never
 
-from poolqueue.announcing import Change as AnnouncedChange
-from poolqueue.announcing import announce_and_remember
+from poolqueue.announcing import Announcement, announce_and_remember
 from poolqueue.cycle.draft import Admission
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.ports import (
@@ -59,7 +58,7 @@ class Submissions:
     def failures(self) -> list[SubmissionFailed]:
         finished = [call for call in self._calls if call.done()]
         self._calls = [call for call in self._calls if call not in finished]
-        self._failures += [failed for call in finished if (failed := call.result()) is not None]
+        self._failures += [failed for call in finished if (failed := _result(call)) is not None]
         return list(self._failures)
 
     def wait_for_failures(self) -> bool:
@@ -118,7 +117,7 @@ class Submissions:
         if job is None or job.state is State.CANCELLING:
             self._cancel(custom_job)
         if job is not None:
-            change = AnnouncedChange(job=job, first=admission.job.sequence + 1)
+            change = Announcement(job=job, first=admission.job.sequence + 1)
             announce_and_remember(self._system, self._name, [change])
 
     def _read(self, key: str) -> tuple[Job, object]:
@@ -132,6 +131,17 @@ class Submissions:
             self._system.submitter.cancel(custom_job)
         except VertexUnavailable as error:
             log.warning("cancel_unanswered", extra={"custom_job": custom_job, "error": str(error)})
+
+
+def _result(call: Future[SubmissionFailed | None]) -> SubmissionFailed | None:
+    """One call whose answer could not be recorded stays unresolved, for the sweep; the others' count."""
+    error = call.exception()
+    if error is not None and not isinstance(error, Exception):
+        raise error
+    if error is not None:
+        log.error("answer_not_recorded", exc_info=error)
+        return None
+    return call.result()
 
 
 def body_of(admission: Admission, installation: str) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """How jobs, resources, queues, bells, paces and commands are written as documents, and read back."""
 
 from poolqueue.records.bells import Bell, bell_path, read_bell, write_bell
-from poolqueue.records.jobs import job_path, read_job, write_job
+from poolqueue.records.jobs import endings_inbox, job_path, read_job, write_job
 from poolqueue.records.names import ResourceName, pace_path, region_key, resource_path
 from poolqueue.records.paces import read_pace, write_pace
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
@@ -13,6 +13,7 @@ __all__ = [
     "Queue",
     "ResourceName",
     "bell_path",
+    "endings_inbox",
     "job_path",
     "pace_path",
     "queue_path",

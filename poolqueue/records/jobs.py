@@ -38,6 +38,11 @@ def job_path(key: str) -> str:
     return f"jobs/{key}"
 
 
+def endings_inbox(resource: str) -> str:
+    """What `inbox` says of a job whose end was noted: those are looked for apart from new jobs."""
+    return f"{resource}/endings"
+
+
 def write_job(job: Job) -> dict[str, Any]:
     """The job's fields. `inbox` and `ended_at`, the indexed ones, are there only while they select it."""
     fields: dict[str, Any] = {"schema": SCHEMA} | {name: getattr(job, name) for name in _PLAIN}
@@ -52,7 +57,7 @@ def write_job(job: Job) -> dict[str, Any]:
         "history": [_write_move(entry) for entry in job.history],
     }
     if job.inbox:
-        fields["inbox"] = job.resource
+        fields["inbox"] = job.resource if job.ending is None else endings_inbox(job.resource)
     if job.ended is not None:
         fields["ended_at"] = job.ended
     return {name: value for name, value in fields.items() if value is not None}

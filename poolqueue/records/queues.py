@@ -10,7 +10,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -52,7 +52,7 @@ class Queue:
         for waiting in add:
             known = lines.get(waiting.key)
             shard = places.next_for(waiting) if known is None else known.shard
-            lines[waiting.key] = Line(waiting=replace(waiting, is_new=False), shard=shard)
+            lines[waiting.key] = Line(waiting=waiting, shard=shard)
             dirty.add(shard)
         shards = max([self.shards, *(shard + 1 for shard in dirty)])
         return Queue(lines=lines, shards=shards, full=self.full), dirty
@@ -123,7 +123,7 @@ def _unpack(packed: bytes) -> Iterable[Waiting]:
         tuple(Demand(index=i, machine=m, disk=d, replicas=n) for i, m, d, n in group)
         for group in content["demands"]
     ]
-    for team, job_id, priority, arrived, place, attempt, not_before in content["lines"]:
+    for team, job_id, priority, arrived, place, attempt, not_before, is_new in content["lines"]:
         yield Waiting(
             team=team,
             job_id=job_id,
@@ -132,12 +132,14 @@ def _unpack(packed: bytes) -> Iterable[Waiting]:
             demands=demands[place],
             attempt=attempt,
             not_before=None if not_before is None else _from_micros(not_before),
+            is_new=bool(is_new),
         )
 
 
 def _write_line(line: Waiting, place: int) -> list[Any]:
     not_before = None if line.not_before is None else _to_micros(line.not_before)
-    return [line.team, line.job_id, line.priority, _to_micros(line.arrived), place, line.attempt, not_before]
+    fields = [line.team, line.job_id, line.priority, _to_micros(line.arrived), place]
+    return [*fields, line.attempt, not_before, int(line.is_new)]
 
 
 def _to_micros(at: datetime) -> int:

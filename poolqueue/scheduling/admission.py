@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from poolqueue.scheduling.jobs import Demand, Reason, job_key
@@ -19,7 +19,10 @@ from poolqueue.scheduling.pools import (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Waiting:
-    """One line of a resource's queue. `is_new`: never considered before, so that it may still be refused."""
+    """One line of a resource's queue.
+
+    `is_new`: not yet held against confirmed pools, so that it may still be refused for asking what none has.
+    """
 
     team: str
     job_id: str
@@ -53,13 +56,17 @@ class Admit:
 
 @dataclass(frozen=True, kw_only=True)
 class Wait:
-    """It stays in the queue. `short_by`: replicas missing per pool; `until`: when time alone ends it."""
+    """It stays in the queue. `short_by`: replicas missing per pool; `until`: when time alone ends it.
+
+    `has_pools`: it was held against confirmed pools, and they could run it.
+    """
 
     waiting: Waiting
     reason: Reason
     note: str
     short_by: Mapping[PoolKey, int] = field(default_factory=dict)
     until: datetime | None = None
+    has_pools: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +148,8 @@ class _Pass:
         if not isinstance(match, Matched):
             return _unmatched(line, match)
         wanted = dict(match.demands)
-        return self._closed_pool(line, wanted) or self._place(line, wanted, match.assignments)
+        verdict = self._closed_pool(line, wanted) or self._place(line, wanted, match.assignments)
+        return replace(verdict, has_pools=True) if isinstance(verdict, Wait) else verdict
 
     def _match(self, demands: tuple[Demand, ...]) -> Matched | tuple[MatchProblem, ...]:
         if demands not in self._matches:

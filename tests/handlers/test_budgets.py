@@ -22,8 +22,8 @@ from poolqueue.sweep import LOOKUPS_LIMIT
 from tests.support.installation import DISK, SMALL, Installation, pool, request
 from tests.support.meter import Cost, Meter
 
-BURST = 200
-INVOCATIONS_AT_ONCE = 8
+BURST = 240
+INVOCATIONS_AT_ONCE = 12
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_sweep_with_nothing_wrong_costs_one_write_and_two_calls(tmp_path: Path
         with meter.running():
             installation.sweep()
 
-    assert meter.cost == Cost(reads=4, writes=1, vertex_calls=2)
+    assert meter.cost == Cost(reads=5, writes=1, vertex_calls=2)
 
 
 def test_a_sweep_looks_up_no_more_than_it_has_time_for(tmp_path: Path, demo_project: str) -> None:
