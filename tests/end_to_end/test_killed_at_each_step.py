@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,8 @@ from infra.local.emulators import Kind
 from poolqueue.ports import TOKEN_LABEL
 from poolqueue.scheduling.jobs import Outcome, Reason
 from tests.end_to_end.killing.deadly import Death, When
-from tests.end_to_end.killing.ground import UNTIL_SETTLED_SECONDS, Ground, at_once, wait_for
+from tests.end_to_end.killing.ground import Ground, at_once, wait_for
+from tests.end_to_end.killing.killed_stack import killed_stack
 
 Steps = Mapping[str, tuple[When, ...]]
 
@@ -133,8 +133,7 @@ def deaths_at(steps: Steps, counts: Mapping[str, int]) -> Iterator[Death]:
 
 
 def see_that_one_sweep_repairs_all(ground: Ground, cases: list[Case]) -> None:
-    time.sleep(UNTIL_SETTLED_SECONDS)  # the quiet period is what passes, not what is waited for
-    ground.sweep()
+    ground.sweep_after_quiet_period()
     at_once(lambda case: check_repaired(ground, case), cases)
     check_replicas(ground, cases)
     at_once(lambda case: check_bell(ground, case), cases)
@@ -196,3 +195,47 @@ def end_job(ground: Ground, job_id: str) -> None:
     ground.finish(custom_job)
     ground.deliver(ground.line_of(custom_job))
     assert ground.job(job_id).outcome is Outcome.SUCCEEDED, job_id
+
+
+# --- the same with real functions
+
+
+def test_a_worker_killed_after_its_create_call_is_replaced_and_a_sweep_finds_the_custom_job(
+    tmp_path: Path,
+) -> None:
+    with killed_stack(tmp_path) as system:
+        function = system.stack.functions["job_requested"]
+        before = function.workers()
+        system.order(Death(call="submitter.create", number=1, when=When.AFTER))
+        system.ask("killed")
+        system.wait_for_death()
+        wait_for(lambda: set(function.workers()) - set(before), "another worker")
+
+        system.sweep_after_quiet_period()
+        system.wait_running("killed")
+
+        system.finish("killed")
+        system.wait_ended("killed")
+        assert system.lives("killed") == ["SUCCEEDED"]
+        system.stack.report().assert_nothing_found()
+
+
+@pytest.mark.parametrize("when", list(When))
+def test_a_machine_lost_while_it_records_an_end_is_replaced_and_the_next_job_starts_without_a_sweep(
+    when: When, tmp_path: Path
+) -> None:
+    with killed_stack(tmp_path) as system:
+        system.ask("first")
+        system.wait_running("first")
+        system.ask("next")
+        system.order(Death(call="documents.commit", number=1, when=when, whole_group=True))
+        system.finish("first")
+        system.wait_for_death()
+        system.stack.kill("job_ended")
+        system.stack.restart("job_ended")
+
+        system.wait_ended("first")
+        system.finish("next")
+        system.wait_ended("next")
+        assert (system.lives("first"), system.lives("next")) == (["SUCCEEDED"], ["SUCCEEDED"])
+        system.stack.report().assert_nothing_found()

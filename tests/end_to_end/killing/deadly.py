@@ -13,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from poolqueue.ports import Conflict
 from poolqueue.system import System
 
 PORTS = ("documents", "publisher", "submitter", "observer")
@@ -71,9 +70,9 @@ class Orders:
 
 
 class Fate:
-    """Counts calls by name while a death is ordered, and carries it out.
+    """Counts calls by name, and carries out the death that is ordered, if any.
 
-    With `meets_rival` the first commit to a persistent resource's document finds that a rival was first.
+    `rival` is called with the path of a persistent resource's document just before the first commit to it.
     """
 
     def __init__(
@@ -81,12 +80,12 @@ class Fate:
         ordered: Callable[[], Death | None],
         *,
         claim: Callable[[], None] = lambda: None,
-        meets_rival: bool = False,
+        rival: Callable[[str], None] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._ordered = ordered
         self._claim = claim
-        self._rival_to_come = meets_rival
+        self._rival = rival
         self._lock = threading.Lock()
 
     def call(self, name: str, effect: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
@@ -105,7 +104,7 @@ class Fate:
 
     def _carry_out(self, name: str, effect: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         if name == "documents.commit":
-            self._meet_rival(arguments[0])
+            self._meet_rival([write.path for write in arguments[0]])
         return effect(*arguments, **named)
 
     def _die(self, death: Death) -> None:
@@ -114,10 +113,11 @@ class Fate:
             os.killpg(0, signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def _meet_rival(self, writes: Any) -> None:
-        if self._rival_to_come and any(write.path.startswith("resources/") for write in writes):
-            self._rival_to_come = False
-            raise Conflict("a rival was first")
+    def _meet_rival(self, paths: list[str]) -> None:
+        wanted = [path for path in paths if path.startswith("resources/")]
+        if wanted and self._rival is not None:
+            rival, self._rival = self._rival, None
+            rival(wanted[0])
 
 
 class _Watched:

@@ -27,11 +27,8 @@ from poolqueue.adapters.firestore import FirestoreDocuments, create_client
 from poolqueue.config import load_settings, read_environment
 from poolqueue.ports import CustomJob, Query
 from poolqueue.records import (
-    Bell,
     ResourceName,
-    bell_path,
     job_path,
-    read_bell,
     read_job,
     read_resource,
     resource_path,
@@ -41,18 +38,10 @@ from poolqueue.scheduling.pools import Resource
 from poolqueue.wiring import build_system
 from tests.end_to_end.killing.deadly import Death
 from tests.end_to_end.killing.nursery import Ended, Nursery, Victim
-from tests.support.installation import LOCATION, pool, push_body, request
+from tests.support.installation import LOCATION, Clock, pool, push_body, request
 
 TEAM = "research"
-# Short enough to wait for, long enough for a busy machine to submit in.
-TIMING = {
-    "submit_within": "3s",
-    "call_timeout": "3s",
-    "quiet_period": "0.5s",
-    "bell_lease": "1s",
-    "announce_grace": "0.1s",
-}
-UNTIL_SETTLED_SECONDS = 3 + 3 + 0.5 + 0.5
+AFTER_QUIET_PERIOD_SECONDS = 9 * 60
 AT_ONCE = 4
 WAIT_SECONDS = 30.0
 
@@ -67,6 +56,7 @@ class Ground:
         self._resources = list(resources)
         self._unused = iter(self._resources)
         self._lines: dict[str, bytes] = {}
+        self._clock = Clock()  # of the healthy process
         self._ids = itertools.count(1)
         self._parts = ExitStack()
 
@@ -98,7 +88,9 @@ class Ground:
         client = create_client(self.project, environment.database, emulator=emulators.firestore_address)
         parts.callback(client.close)  # before its server ends, which gRPC would remark upon
         system = build_system(environment, load_settings(environment))
-        self.system = replace(system, documents=FirestoreDocuments(client))
+        self.system = replace(
+            system, documents=FirestoreDocuments(client), clock=self._clock, sleep=self._clock.sleep
+        )
 
     def _new_stand_in(self) -> StandIn:
         resources = [
@@ -118,7 +110,6 @@ class Ground:
             "location": LOCATION,
             "teams": [{"name": TEAM, "topics": ["job-requests"]}],
             "pacing": {"creates_per_minute": 100_000},
-            "timing": TIMING,
         }
         path = self._directory / "settings.yaml"
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
@@ -155,7 +146,8 @@ class Ground:
             case "job-ended":
                 job_ended.handle(self.system, delivery)
 
-    def sweep(self) -> None:
+    def sweep_after_quiet_period(self) -> None:
+        self._clock.advance(seconds=AFTER_QUIET_PERIOD_SECONDS)
         swept.handle(self.system, self._delivery("sweeps", b"{}"))
 
     def kill(self, delivery: Delivery, death: Death | None, *, meets_rival: bool) -> Ended:
@@ -194,9 +186,6 @@ class Ground:
         fields = self.system.documents.read([resource_path(self.name(resource))])[0].fields
         assert fields is not None, f"{resource} is not known"
         return read_resource(fields)
-
-    def bell(self, resource: str) -> Bell:
-        return read_bell(self.system.documents.read([bell_path(self.name(resource))])[0].fields)
 
     def inbox(self, resource: str) -> list[str]:
         query = Query(collection="jobs", where={"inbox": self.name(resource).key})

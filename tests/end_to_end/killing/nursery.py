@@ -12,7 +12,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +22,10 @@ from handlers.serving import serve
 from infra.local.processes import ROOT
 from poolqueue import wiring
 from poolqueue.adapters import firestore, pubsub, vertex, vertex_rest
+from poolqueue.announced import AnnouncedChanges
+from poolqueue.cycle import settle
+from poolqueue.observation import look, reserved_tokens
+from poolqueue.records import ResourceName, read_resource
 from tests.end_to_end.killing.deadly import Death, Fate, deadly
 
 HANDLERS = {"job_requested": job_requested.handle, "job_ended": job_ended.handle}
@@ -94,10 +98,21 @@ class _Request:
 
 def _live(victim: Victim) -> dict[str, int]:
     death = None if victim.death is None else Death.from_json(victim.death)
-    fate = Fate(lambda: death, meets_rival=victim.meets_rival)
+    fate = Fate(lambda: death, rival=_look_at if victim.meets_rival else None)
     request = _Request(path=victim.path, body=victim.body.encode())
     serve(deadly(wiring.system(), fate), request, HANDLERS[victim.function])
     return dict(fate.counts)
+
+
+def _look_at(path: str) -> None:
+    """The rival: what a sweep does with a persistent resource on which nothing is wrong."""
+    system = replace(wiring.system(), announced=AnnouncedChanges())
+    name = ResourceName.from_key(path.removeprefix("resources/"))
+    fields = system.documents.read([path])[0].fields
+    ours = reserved_tokens(read_resource(fields)) if fields else ()
+    installation = system.settings.installation
+    seen = look(system.observer, name, ours=ours, installation=installation, now=system.clock())
+    settle(system, name, [], events=[seen], deadline=system.deadline())
 
 
 def _fork(victim: Victim) -> Ended:
