@@ -77,7 +77,7 @@ def reserved_tokens(resource: Resource) -> frozenset[str]:
 
 def _occupant(job: CustomJob, pools: Sequence[Pool], installation: str) -> Occupant:
     token = job.labels[TOKEN_LABEL] if is_ours(job, installation) else None
-    return Occupant(replicas=demanded_pools(job, pools), token=token)
+    return Occupant(replicas=demanded_pools(job, pools), token=token, number=job.number)
 
 
 def _merged(pools: Iterable[ResourcePool]) -> Iterable[Pool]:

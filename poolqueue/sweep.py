@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from poolqueue.announcing import Change as AnnouncedChange
-from poolqueue.announcing import announce
+from poolqueue.announcing import Announcement, announce
 from poolqueue.cycle import settle
 from poolqueue.ending import ended_change
 from poolqueue.observation import is_ours, observed, on_resource
@@ -72,7 +71,7 @@ def sweep_region(system: System, project: str, location: str, *, deadline: datet
 
 @dataclass(frozen=True, kw_only=True)
 class _Compared:
-    """Reservations beside the listing: seen, not seen, and custom jobs of ours without a reservation."""
+    """Reservations beside the listing: seen, not seen, and custom jobs with our labels and no reservation."""
 
     seen: Sequence[tuple[Reservation, CustomJob]]
     missing: Sequence[Reservation]
@@ -129,12 +128,22 @@ class _Sweep:
 
     def _compare(self) -> _Compared:
         installation = self._system.settings.installation
-        ours = {j.labels[TOKEN_LABEL]: j for j in self._listed if is_ours(j, installation)}
         reservations = self._resource.reservations
+        own: dict[str, CustomJob] = {}
+        stray = []
+        for custom_job in self._listed:
+            if not is_ours(custom_job, installation):
+                continue
+            token = custom_job.labels[TOKEN_LABEL]
+            reservation = reservations.get(token)
+            if reservation is None or token in own or reservation.number not in {None, custom_job.number}:
+                stray.append(custom_job)
+            else:
+                own[token] = custom_job
         return _Compared(
-            seen=[(r, ours[token]) for token, r in reservations.items() if token in ours],
-            missing=[r for token, r in reservations.items() if token not in ours],
-            stray=[job for token, job in ours.items() if token not in reservations],
+            seen=[(r, own[token]) for token, r in reservations.items() if token in own],
+            missing=[r for token, r in reservations.items() if token not in own],
+            stray=stray,
         )
 
     # --- listed, and reserved
@@ -146,7 +155,7 @@ class _Sweep:
             if custom_job.state is CustomJobState.RUNNING and not reservation.running:
                 name, started = custom_job.name, custom_job.started
                 yield SeenRunning(key=key, token=token, custom_job=name, started=started)
-            elif not reservation.confirmed:
+            elif reservation.number is None:
                 yield Adopted(key=key, token=token, custom_job=custom_job.name)
             yield from self._timers(key, reservation, custom_job)
 
@@ -159,7 +168,8 @@ class _Sweep:
                 yield CancelRepeated(key=key, token=reservation.token)
         elif (pending and waited > self._max_pending) or custom_job.state is CustomJobState.PAUSED:
             self._to_cancel.append(custom_job.name)
-            yield PendingTooLong(key=key, token=reservation.token, waited=waited)
+            name = custom_job.name
+            yield PendingTooLong(key=key, token=reservation.token, custom_job=name, waited=waited)
 
     # --- reserved, and not listed
 
@@ -207,7 +217,9 @@ class _Sweep:
     # --- listed, ours, and not reserved
 
     def _cancel_late_copies(self, stray: Sequence[CustomJob]) -> None:
-        """Improbable, not impossible: a create call that took effect after it was given up."""
+        """Improbable, not impossible: a create call that took effect after it was given up, or twice; a
+        custom job that somebody copied with its labels.
+        """
         chosen = stray[:LATE_COPIES_LIMIT]
         jobs = self._jobs(_key_of(custom_job) for custom_job in chosen)
         for custom_job in chosen:
@@ -219,8 +231,11 @@ class _Sweep:
             self._cancel(custom_job.name)
 
     def _is_still_late(self, custom_job: CustomJob, job: Job) -> bool:
-        """Not an attempt that began after our reading, and not one whose end the listing has yet to show."""
-        if job.token == custom_job.labels[TOKEN_LABEL] and job.ended is None:
+        """Not the job's own, nor one that may become so, nor one whose end the listing has yet to show."""
+        recorded = job.custom_job
+        if recorded is not None and recorded.rsplit("/", 1)[-1] == custom_job.number:
+            return False
+        if job.token == custom_job.labels[TOKEN_LABEL] and job.ended is None and recorded is None:
             return False
         try:
             current = self._system.observer.custom_job(custom_job.name)
@@ -238,7 +253,7 @@ class _Sweep:
         ][:LOOKUPS_LIMIT]
         jobs = self._jobs(key for key, _ in old)
         changes = [
-            AnnouncedChange(job=jobs[key], first=entry.first, last=entry.last)
+            Announcement(job=jobs[key], first=entry.first, last=entry.last)
             for key, entry in old
             if key in jobs
         ]

@@ -123,8 +123,8 @@ def _write_reservation(reservation: Reservation, keys: _Numbers) -> dict[str, An
         "reserved_at": reservation.reserved_at,
         "submit_by": reservation.submit_by,
     }
-    if reservation.confirmed:
-        fields["confirmed"] = True
+    if reservation.number is not None:
+        fields["number"] = reservation.number
     if reservation.running:
         fields["running"] = True
     if reservation.cancelled_at is not None:

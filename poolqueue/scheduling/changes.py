@@ -9,7 +9,7 @@ from typing import Protocol
 from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of
 from poolqueue.scheduling.events import DoubtedReadiness, Event, Noted, Released, SubmissionRefused
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
-from poolqueue.scheduling.pools import Resource
+from poolqueue.scheduling.pools import Reservation, Resource
 
 FIRST_SETBACK = timedelta(seconds=10)
 LONGEST_SETBACK = timedelta(minutes=10)
@@ -57,6 +57,8 @@ class CustomJobEnded:
         ending = ending_of(self.state, self.error_code, self.error, ran=self.started is not None)
         if ending is None:
             return NOTHING
+        if _is_another(job, self.token, self.custom_job):
+            return NOTHING
         released = _released(resource, self.token, now, settles=ending is not Ending.CAPACITY)
         if job is None or not _is_current(job, self.token):
             return Effect(events=released)
@@ -65,7 +67,7 @@ class CustomJobEnded:
 
     def noted(self, job: Job) -> Job | None:
         """The job with its end noted for the next cycle to take up; None when it is not this attempt's."""
-        if not _is_current(job, self.token):
+        if not _is_current(job, self.token) or _is_another(job, self.token, self.custom_job):
             return None
         return replace(job, inbox=True, ending=asdict(self))
 
@@ -165,7 +167,9 @@ class Adopted:
         reservation = resource.reservations.get(self.token)
         if reservation is None:
             return NOTHING
-        noted = (Noted(reservation=replace(reservation, confirmed=True)),)
+        if _is_another(job, self.token, self.custom_job):
+            return _reminded(job, reservation)
+        noted = (Noted(reservation=replace(reservation, number=_number(self.custom_job))),)
         if job is None or not _is_current(job, self.token) or job.custom_job is not None:
             return Effect(events=noted)
         return Effect(job=submitted(job, custom_job=self.custom_job, now=now), events=noted)
@@ -184,7 +188,10 @@ class SeenRunning:
         reservation = resource.reservations.get(self.token)
         if reservation is None:
             return NOTHING
-        noted = (Noted(reservation=replace(reservation, confirmed=True, running=True)),)
+        if _is_another(job, self.token, self.custom_job):
+            return _reminded(job, reservation)
+        number = _number(self.custom_job)
+        noted = (Noted(reservation=replace(reservation, number=number, running=True)),)
         if job is None or not _is_current(job, self.token):
             return Effect(events=noted)
         if job.state not in {State.RESERVED, State.SUBMITTED}:
@@ -206,11 +213,14 @@ class PendingTooLong:
 
     key: str
     token: str
+    custom_job: str
     waited: timedelta
 
     def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
         reservation = resource.reservations.get(self.token)
         if reservation is None or job is None or not _is_current(job, self.token):
+            return NOTHING
+        if _is_another(job, self.token, self.custom_job):
             return NOTHING
         noted = (Noted(reservation=replace(reservation, cancelled_at=now)),)
         if job.state is State.CANCELLING:
@@ -347,3 +357,25 @@ def _released(resource: Resource, token: str, now: datetime, *, settles: bool = 
 def _is_current(job: Job, token: str) -> bool:
     """Is the job still at the attempt that this token belongs to?"""
     return job.token == token and job.state is not State.ENDED
+
+
+def _is_another(job: Job | None, token: str, custom_job: str) -> bool:
+    """Has the attempt of this token a custom job of its own, other than this one?
+
+    A token may have been copied or sent twice; what is recorded stays.
+    """
+    if job is None or not _is_current(job, token) or job.custom_job is None:
+        return False
+    return _number(job.custom_job) != _number(custom_job)
+
+
+def _reminded(job: Job | None, reservation: Reservation) -> Effect:
+    """The reservation learns which custom job is its own."""
+    assert job is not None
+    assert job.custom_job is not None
+    return Effect(events=(Noted(reservation=replace(reservation, number=_number(job.custom_job))),))
+
+
+def _number(custom_job: str) -> str:
+    """What names a custom job for certain: its full name may carry the project's id or its number."""
+    return custom_job.rsplit("/", 1)[-1]

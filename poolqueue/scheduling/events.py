@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -42,10 +42,11 @@ class Released:
 
 @dataclass(frozen=True, kw_only=True)
 class Occupant:
-    """A listed custom job: the replicas that it holds per pool, and its submission token if it is ours."""
+    """A listed custom job: the replicas that it holds per pool, its number, and its token if it has ours."""
 
     replicas: Mapping[PoolKey, int]
     token: str | None = None
+    number: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,12 +182,8 @@ def _release(resource: Resource, event: Released) -> Resource:
 
 
 def _observe(resource: Resource, event: Observed) -> Resource:
-    """Whatever is listed and not reserved, now or when the listing was asked for, is foreign use: what was
-    released in between has ended. Surplus counts only when two sweeps in a row saw it with no start or end
-    between.
-    """
-    ours = event.reserved_before | resource.reservations.keys()
-    foreign = total(job.replicas for job in event.listed if job.token not in ours)
+    """Surplus counts only when two sweeps in a row saw it with no start or end between."""
+    foreign = total(job.replicas for job in _foreign(resource, event))
     listed = total(job.replicas for job in event.listed)
     seen = {p.key: p.used - listed[p.key] for p in event.pools if p.used > listed[p.key]}
     before = resource.surplus_seen
@@ -204,6 +201,21 @@ def _observe(resource: Resource, event: Observed) -> Resource:
         surplus_seen=Surplus(epoch=resource.epoch, replicas=seen) if steady else None,
         observed_at=event.at,
     )
+
+
+def _foreign(resource: Resource, event: Observed) -> Iterable[Occupant]:
+    """Whatever is listed and not reserved, now or when the listing was asked for: what was released in
+    between has ended. One custom job per token is ours, the one that it is known to be, else the first; a
+    token on a second one was copied, or sent twice.
+    """
+    reserved, found = event.reserved_before | resource.reservations.keys(), set()
+    for job in event.listed:
+        own = resource.reservations.get(job.token or "")
+        is_other = own is not None and own.number is not None and job.number != own.number
+        if job.token not in reserved or job.token in found or is_other:
+            yield job
+        else:
+            found.add(job.token)
 
 
 def _back_off(resource: Resource, event: SubmissionRefused) -> Resource:

@@ -35,8 +35,8 @@ class Pool:
 class Reservation:
     """Replicas set aside for one attempt, from admission to release.
 
-    `confirmed` and `running` are what the sweep has seen of its custom job; `cancelled_at` is when Vertex AI
-    was last asked to cancel it.
+    `number` and `running` are what the sweep has seen of its custom job; `cancelled_at` is when Vertex AI was
+    last asked to cancel it.
     """
 
     token: str
@@ -46,7 +46,7 @@ class Reservation:
     replicas: Mapping[PoolKey, int]
     reserved_at: datetime
     submit_by: datetime
-    confirmed: bool = False
+    number: str | None = None
     running: bool = False
     cancelled_at: datetime | None = None
 

@@ -99,7 +99,7 @@ RESERVATIONS = st.builds(
     replicas=REPLICAS,
     reserved_at=TIMES,
     submit_by=TIMES,
-    confirmed=st.booleans(),
+    number=st.none() | st.just("1234567890123456789"),
     running=st.booleans(),
     cancelled_at=MAYBE_TIMES,
 )

@@ -117,7 +117,7 @@ def test_a_resource_with_all_its_reservations_fits_one_document() -> None:
             replicas={CPU: 1, GPU: 8},
             reserved_at=NOW,
             submit_by=NOW + timedelta(seconds=60),
-            confirmed=True,
+            number="1234567890123456789",
             running=True,
             cancelled_at=NOW,
         )

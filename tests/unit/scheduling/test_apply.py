@@ -123,6 +123,23 @@ def test_a_late_copy_of_ours_without_a_reservation_is_foreign() -> None:
     assert after(resource(), seen(Occupant(replicas={CPU: 1}, token="lost"))).foreign == {CPU: 1}
 
 
+def ours(token: str = "a", number: str = "1", replicas: int = 1) -> Occupant:
+    return Occupant(replicas={CPU: replicas}, token=token, number=number)
+
+
+def test_a_second_custom_job_with_a_reserved_token_is_foreign() -> None:
+    observed = after(resource(reservation("a")), seen(ours(number="1"), ours(number="2")))
+
+    assert observed.foreign == {CPU: 1}
+
+
+def test_a_custom_job_that_is_not_the_one_of_the_reservation_is_foreign() -> None:
+    known = resource(reservation("a", number="1"))
+
+    assert after(known, seen(ours(number="2"))).foreign == {CPU: 1}
+    assert after(known, seen(ours(number="2", replicas=3), ours(number="1"))).foreign == {CPU: 3}
+
+
 def test_surplus_counts_only_when_two_sweeps_in_a_row_saw_it() -> None:
     once = after(resource(), seen(used={CPU: 2}))
     twice = after(once, seen(used={CPU: 2}))

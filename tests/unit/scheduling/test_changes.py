@@ -55,7 +55,7 @@ def every_change(token: str) -> list[Change]:
         failed(token=token, is_final=True),
         Adopted(key=KEY, token=token, custom_job=NAME),
         SeenRunning(key=KEY, token=token, custom_job=NAME, started=at(5)),
-        PendingTooLong(key=KEY, token=token, waited=timedelta(hours=1)),
+        PendingTooLong(key=KEY, token=token, custom_job=NAME, waited=timedelta(hours=1)),
         CancelRepeated(key=KEY, token=token),
         never_created(KEY, token),
         CustomJobVanished(key=KEY, token=token),
@@ -128,6 +128,44 @@ def test_made_twice_a_change_moves_the_job_once(change: Change, start: State) ->
     second = change.on(before, later, LATER)
 
     assert second.job is None or second.job.sequence == before.sequence
+
+
+def of_another_custom_job() -> list[Change]:
+    other = "projects/p/customJobs/8"
+    return [
+        replace(ended(), custom_job=other),
+        Adopted(key=KEY, token="t1", custom_job=other),
+        SeenRunning(key=KEY, token="t1", custom_job=other, started=at(5)),
+        PendingTooLong(key=KEY, token="t1", custom_job=other, waited=timedelta(hours=1)),
+    ]
+
+
+@pytest.mark.parametrize("change", of_another_custom_job(), ids=lambda change: type(change).__name__)
+@pytest.mark.parametrize("start", [State.SUBMITTED, State.RUNNING])
+def test_what_another_custom_job_with_its_token_does_moves_no_job_and_releases_nothing(change, start) -> None:
+    effect = done(change, job_in(start))
+
+    assert effect.job is None
+    assert Released not in kinds(effect)
+
+
+@pytest.mark.parametrize("change", of_another_custom_job()[1:3], ids=lambda change: type(change).__name__)
+def test_another_custom_job_seen_with_its_token_makes_the_reservation_know_its_own(change) -> None:
+    effect = done(change, job_in(State.SUBMITTED))
+
+    assert effect.events == (Noted(reservation=reservation(number="7")),)
+
+
+def test_a_custom_job_is_the_same_under_the_projects_id_and_number() -> None:
+    change = replace(ended(), custom_job="projects/the-id/locations/l/customJobs/7")
+
+    assert job_after(change, job_in(State.RUNNING)).state is State.ENDED
+
+
+def test_the_end_of_another_custom_job_is_not_noted() -> None:
+    change = replace(ended(), custom_job="projects/1/customJobs/8")
+
+    assert change.noted(job_in(State.RUNNING)) is None
 
 
 # --- ends ------------------------------------------------------------------------------------------------
@@ -278,7 +316,7 @@ def test_an_adopted_custom_job_is_submitted() -> None:
 
     assert effect.job is not None
     assert (effect.job.state, effect.job.custom_job, effect.job.submitted) == (State.SUBMITTED, NAME, LATER)
-    assert effect.events == (Noted(reservation=reservation(confirmed=True)),)
+    assert effect.events == (Noted(reservation=reservation(number="7")),)
 
 
 def test_one_that_is_being_cancelled_only_learns_which_custom_job_is_its() -> None:
@@ -293,7 +331,7 @@ def test_a_custom_job_seen_running_makes_its_job_run(start: State) -> None:
 
     assert effect.job is not None
     assert (effect.job.state, effect.job.started, effect.job.custom_job) == (State.RUNNING, at(5), NAME)
-    assert effect.events == (Noted(reservation=reservation(confirmed=True, running=True)),)
+    assert effect.events == (Noted(reservation=reservation(number="7", running=True)),)
 
 
 # --- pending too long ------------------------------------------------------------------------------------
@@ -301,7 +339,8 @@ def test_a_custom_job_seen_running_makes_its_job_run(start: State) -> None:
 
 def test_what_never_ran_is_cancelled_and_then_requeued() -> None:
     cancelling = job_after(
-        PendingTooLong(key=KEY, token="t1", waited=timedelta(minutes=31)), job_in(State.SUBMITTED)
+        PendingTooLong(key=KEY, token="t1", custom_job=NAME, waited=timedelta(minutes=31)),
+        job_in(State.SUBMITTED),
     )
     assert (cancelling.state, cancelling.reason) == (State.CANCELLING, Reason.PENDING_TOO_LONG)
 
@@ -312,7 +351,7 @@ def test_what_never_ran_is_cancelled_and_then_requeued() -> None:
 
 
 def test_one_that_is_cancelled_for_pending_and_then_by_its_owner_ends() -> None:
-    pending = PendingTooLong(key=KEY, token="t1", waited=timedelta(minutes=31))
+    pending = PendingTooLong(key=KEY, token="t1", custom_job=NAME, waited=timedelta(minutes=31))
     asked = job_after(CancelAsked(key=KEY, note="ada"), job_after(pending, job_in(State.SUBMITTED)))
 
     over = job_after(ended("CANCELLED"), asked)

@@ -167,7 +167,11 @@ class ResourceLife(RuleBasedStateMachine):
     def note(self, token) -> None:
         self.happens(Noted(reservation=self.live.get(token, reservation(token))))
 
-    @rule(known=st.lists(tokens, max_size=4), others=st.lists(REPLICAS, max_size=3), used=st.integers(0, 20))
+    @rule(
+        known=st.lists(tokens, max_size=4, unique=True),
+        others=st.lists(REPLICAS, max_size=3),
+        used=st.integers(0, 20),
+    )
     def observe(self, known, others, used) -> None:
         ours = tuple(Occupant(replicas={CPU: 1}, token=token) for token in known)
         foreign = tuple(Occupant(replicas=each) for each in others)

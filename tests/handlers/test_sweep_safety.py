@@ -1,0 +1,85 @@
+"""What a sweep must not do: mistake a custom job, believe old news, stop at a fault, go on for ever."""
+
+from __future__ import annotations
+
+import pytest
+
+from poolqueue.ports import INSTALLATION_LABEL, JOB_LABEL, TEAM_LABEL, TOKEN_LABEL
+from poolqueue.scheduling.jobs import State
+from poolqueue.scheduling.pools import occupied
+from tests.support.installation import Installation, pool, request
+
+
+def clone(installation: Installation, job_id: str) -> str:
+    """Somebody's copy of a custom job of ours, labels and all; the copy's name."""
+    labels = {
+        INSTALLATION_LABEL: "testing",
+        TOKEN_LABEL: str(installation.job(job_id).token),
+        TEAM_LABEL: "research",
+        JOB_LABEL: job_id,
+    }
+    name = installation.submit_directly(labels=labels)
+    installation.wait(lambda: installation.state_of(name) == "RUNNING", "the clone to run")
+    return name
+
+
+def real(installation: Installation, job_id: str = "real") -> str:
+    """A job that runs; its custom job's name."""
+    installation.ask(request(job_id))
+    installation.wait_running(job_id)
+    name = installation.job(job_id).custom_job
+    assert name is not None
+    return name
+
+
+# --- several custom jobs with one token ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seen_before", [False, True], ids=["not seen yet", "seen by a sweep"])
+def test_the_end_of_a_clone_is_not_the_end_of_the_job(installation: Installation, seen_before) -> None:
+    running = real(installation)
+    if seen_before:
+        installation.sweep()
+    copy = clone(installation, "real")
+
+    installation.end(copy)
+    installation.wait(lambda: installation.log_lines, "the clone's log line")
+    installation.deliver_log_lines()
+    installation.sweep()
+
+    assert installation.job("real").state is State.RUNNING
+    assert installation.job("real").custom_job == running
+    assert installation.state_of(running) == "RUNNING"
+    assert list(installation.resource().reservations) == [installation.job("real").token]
+
+
+@pytest.mark.parametrize("seen_before", [False, True], ids=["not seen yet", "seen by a sweep"])
+def test_a_clone_counts_as_occupancy_and_is_the_one_that_is_cancelled(installing, seen_before) -> None:
+    installation = installing(pools=[pool(replicas=3)])
+    running = real(installation)
+    if seen_before:
+        installation.sweep()
+    copy = clone(installation, "real")
+
+    installation.sweep()
+    assert sum(occupied(installation.resource()).values()) == 2
+    installation.sweep()
+
+    installation.wait(lambda: installation.state_of(copy) == "CANCELLED", "the clone to be cancelled")
+    assert installation.state_of(running) == "RUNNING"
+    assert {each["custom_job"] for each in installation.events("cancel_requested")} == {copy.split("/")[-1]}
+    installation.sweep()
+    assert sum(occupied(installation.resource()).values()) == 1
+
+
+def test_the_end_of_the_job_is_found_though_a_clone_runs_on(installation: Installation) -> None:
+    real(installation)
+    clone(installation, "real")
+    installation.finish_quietly("real")
+    installation.log_lines = []
+
+    installation.sweep()
+    installation.sweep()
+
+    assert installation.job("real").state is State.ENDED
+    assert not installation.resource().reservations
