@@ -63,6 +63,9 @@ def _put(fields: dict[str, Any], name: str, value: Any) -> None:
 
 def _refuse_unknown(message: str, key: str, path: str, problems: Problems) -> None:
     problem, remedy = _unknown(message, key, problems)
+    if message == "EnvVar":  # where the name and value of a secret go astray
+        problems.add(f"{path}.(hidden)", key, problem, remedy)
+        return
     problems.add(f"{path}.{shortened(key)}", key, problem, remedy)
 
 

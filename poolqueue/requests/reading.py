@@ -13,8 +13,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from poolqueue.scheduling.problems import shortened
-
 MOST_BYTES = 256 * 1024
 MOST_DEPTH = 32
 MOST_DIGITS = 40
@@ -59,16 +57,37 @@ def _text(message: bytes) -> str:
         raise Unreadable(f"byte {error.start} is not UTF-8", "send the message as UTF-8") from error
 
 
+class _GivenTwice(Unreadable):
+    """A key appears twice in one mapping. It is not told: a value written in the wrong place would be."""
+
+    def __init__(self, line: int | None = None) -> None:
+        at = "" if line is None else f" (again on line {line})"
+        super().__init__(f"a key appears twice in one mapping{at}", "keep one of the two")
+
+
 def _json_or_yaml(text: str) -> Any:
     looks_like_json = text.lstrip()[:1] in ("{", "[")
     try:
         return _read_json(text) if looks_like_json else _read_yaml(text)
+    except _GivenTwice as error:
+        raise (_placed(text) if looks_like_json else error) from error
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}: {error.msg}"
     try:
         return _read_yaml(text)
     except Unreadable as error:
         raise Unreadable(f"not JSON ({at}), and as YAML: {error.problem}", error.remedy) from error
+
+
+def _placed(text: str) -> _GivenTwice:
+    """With the line, which only YAML's reader knows, if it reads this JSON at all."""
+    try:
+        _read_yaml(text)
+    except _GivenTwice as error:
+        return error
+    except Unreadable:
+        pass
+    return _GivenTwice()
 
 
 def _check_depth(depth: int) -> None:
@@ -108,14 +127,10 @@ def _read_json(text: str) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for key, value in pairs:
-        _put(fields, key, value)
+        if key in fields:
+            raise _GivenTwice
+        fields[key] = value
     return fields
-
-
-def _put(fields: dict[str, Any], key: str, value: Any) -> None:
-    if key in fields:
-        raise Unreadable(f"the key {shortened(key)!r} appears twice in one mapping", "keep one of the two")
-    fields[key] = value
 
 
 def _integer(text: str) -> int:
@@ -161,14 +176,14 @@ def _document(events: Iterator[Any]) -> Any:
         match type(event).__name__:
             case "ScalarEvent":
                 _refuse_tags_and_anchors(event)
-                _place(open_nodes, documents, _scalar(event))
+                _place(open_nodes, documents, _scalar(event), event)
             case "SequenceStartEvent" | "MappingStartEvent" as kind:
                 _refuse_tags_and_anchors(event)
                 open_nodes.append(_Node(is_mapping=kind == "MappingStartEvent"))
                 _check_depth(len(open_nodes))
             case "SequenceEndEvent" | "MappingEndEvent":
                 closed = open_nodes.pop()
-                _place(open_nodes, documents, closed.value)
+                _place(open_nodes, documents, closed.value, event)
             case "AliasEvent":
                 raise Unreadable("YAML aliases are not accepted", "write the value out where it is needed")
             case _:
@@ -185,21 +200,23 @@ class _Node:
         self.value: dict[str, Any] | list[Any] = {} if is_mapping else []
         self.key: str | None = None
 
-    def place(self, value: Any) -> None:
+    def place(self, value: Any, line: int) -> None:
         if isinstance(self.value, list):
             self.value.append(value)
         elif self.key is not None:
-            _put(self.value, self.key, value)
+            self.value[self.key] = value
             self.key = None
         elif isinstance(value, str):
+            if value in self.value:
+                raise _GivenTwice(line)
             self.key = value
         else:
             raise Unreadable("a key of a mapping is not a string", "put the key in quotes")
 
 
-def _place(open_nodes: list[_Node], documents: list[Any], value: Any) -> None:
+def _place(open_nodes: list[_Node], documents: list[Any], value: Any, event: Any) -> None:
     if open_nodes:
-        open_nodes[-1].place(value)
+        open_nodes[-1].place(value, event.start_mark.line + 1)
     else:
         documents.append(value)
 

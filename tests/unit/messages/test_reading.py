@@ -35,9 +35,9 @@ BILLION_LAUGHS = b"a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n"
         (b"- a\n- b", "a list"),
         (b"\xff\xfe{}", "byte 0 is not UTF-8"),
         ('{"a": "ü"}'.encode("latin-1"), "is not UTF-8"),
-        (b'{"a": 1, "a": 2}', "'a' appears twice"),
-        (b"a: 1\na: 2", "'a' appears twice"),
-        (b'{"a": {"b": 1, "\\u0062": 2}}', "'b' appears twice"),
+        (b'{"a": 1, "a": 2}', "a key appears twice"),
+        (b"a: 1\na: 2", "a key appears twice"),
+        (b'{"a": {"b": 1, "\\u0062": 2}}', "a key appears twice"),
         (b'{"a": NaN}', "NaN is not a JSON number"),
         (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
         (b'{"a": 1e999}', "too large"),
@@ -166,3 +166,20 @@ def test_deep_json_is_refused_even_with_little_stack_left() -> None:
         return deeper(levels - 1) if levels else why_unreadable(b"[" * 200_000)
 
     assert "deeper" in deeper(sys.getrecursionlimit() - 400)
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (b"job_id: a\nenv:\n  hunter2: 1\n  other: 2\n  hunter2: 3\n", "line 5"),
+        (b'{"job_id": "a",\n "env": {"hunter2": 1,\n "hunter2": 2}}', "line 3"),
+        (b'{"env": {"hunter2": 1, "hunter2": 2}, "t\\/": 1}', "line 1"),
+        (b"{env: {hunter2: [1,\n2], hunter2: {}}}", "line 2"),
+    ],
+)
+def test_a_key_given_twice_is_told_by_its_line_and_never_quoted(message: bytes, line: str) -> None:
+    told = why_unreadable(message)
+
+    assert "twice" in told
+    assert line in told
+    assert "hunter2" not in told
