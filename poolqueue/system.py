@@ -13,9 +13,13 @@ from poolqueue.ports import Documents, Observer, Publisher, Submitter
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One installation as one process sees it. `token` gives a new random name at each call."""
+    """One installation as one process sees it. `token` gives a new random name at each call.
+
+    The topics lie in `project`, which need not be that of the settings, where jobs run.
+    """
 
     settings: Settings
+    project: str
     documents: Documents
     publisher: Publisher
     submitter: Submitter
@@ -30,7 +34,7 @@ class System:
         return self.clock() + self.settings.timing.invocation
 
     def topic(self, name: str) -> str:
-        return f"projects/{self.settings.project}/topics/{name}"
+        return f"projects/{self.project}/topics/{name}"
 
     def within(self, seconds: float) -> datetime:
         return self.clock() + timedelta(seconds=seconds)

@@ -40,6 +40,7 @@ def build_system(environment: Environment, settings: Settings) -> System:
     vertex = VertexAI(endpoint=environment.vertex_endpoint)
     return System(
         settings=settings,
+        project=environment.project or settings.project,
         documents=documents(environment, settings),
         publisher=publisher(environment),
         submitter=vertex,

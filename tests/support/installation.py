@@ -154,6 +154,7 @@ class Installation:
     def system_with(self, *, documents: Documents, submitter: Submitter, observer: Observer) -> System:
         return System(
             settings=self._settings,
+            project=self.project,
             documents=self._wrap(documents),
             publisher=self.publisher,
             submitter=submitter,
