@@ -30,6 +30,7 @@ from poolqueue.scheduling.changes import (
     CancelRepeated,
     Change,
     CustomJobVanished,
+    FoundAbsent,
     PendingTooLong,
     SeenRunning,
     never_created,
@@ -44,6 +45,7 @@ LOOKUPS_LIMIT = 100
 LATE_COPIES_LIMIT = 20
 CHANGES_AT_ONCE = 20  # of 256 KB each, at the most
 CANCEL_AGAIN = timedelta(seconds=60)
+ABSENT_AT_LEAST = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
 
@@ -200,19 +202,30 @@ class _Sweep:
         return self._unresolved(key, reservation)
 
     def _unresolved(self, key: str, reservation: Reservation) -> Change | None:
-        timing = self._system.settings.timing
-        answered_by = reservation.submit_by + timing.call_timeout
-        if self._now <= answered_by:
+        if self._now <= self._answered_by(reservation):
             return None
         found = self._system.observer.by_token(self._name.parent, reservation.token)
         if not found:
-            settled = self._now > answered_by + timing.quiet_period
-            return never_created(key, reservation.token) if settled else None
+            return self._absent(key, reservation)
         ended = [custom_job for custom_job in found if custom_job.is_terminal]
         if len(ended) == len(found):
             return ended_change(self._system, self._name, ended[0])
         alive = next(custom_job for custom_job in found if not custom_job.is_terminal)
         return Adopted(key=key, token=reservation.token, custom_job=alive.name)
+
+    def _absent(self, key: str, reservation: Reservation) -> Change | None:
+        """A listing may lag: it takes two sweeps to settle that there is none, the second of them after the
+        quiet period. If none came before it was over, the first one after it settles nothing yet.
+        """
+        since, quiet = reservation.absent_since, self._system.settings.timing.quiet_period
+        if since is None:
+            return FoundAbsent(key=key, token=reservation.token, at=self._system.clock())
+        is_long = self._now - since >= min(ABSENT_AT_LEAST, quiet)
+        is_quiet = self._now > self._answered_by(reservation) + quiet
+        return never_created(key, reservation.token) if is_long and is_quiet else None
+
+    def _answered_by(self, reservation: Reservation) -> datetime:
+        return reservation.submit_by + self._system.settings.timing.call_timeout
 
     # --- listed, ours, and not reserved
 

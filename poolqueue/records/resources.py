@@ -127,6 +127,8 @@ def _write_reservation(reservation: Reservation, keys: _Numbers) -> dict[str, An
         fields["number"] = reservation.number
     if reservation.running:
         fields["running"] = True
+    if reservation.absent_since is not None:
+        fields["absent_since"] = reservation.absent_since
     if reservation.cancelled_at is not None:
         fields["cancelled_at"] = reservation.cancelled_at
     return fields

@@ -169,7 +169,7 @@ class Adopted:
             return NOTHING
         if _is_another(job, self.token, self.custom_job):
             return _reminded(job, reservation)
-        noted = (Noted(reservation=replace(reservation, number=_number(self.custom_job))),)
+        noted = (Noted(reservation=_seen(reservation, self.custom_job)),)
         if job is None or not _is_current(job, self.token) or job.custom_job is not None:
             return Effect(events=noted)
         return Effect(job=submitted(job, custom_job=self.custom_job, now=now), events=noted)
@@ -190,8 +190,7 @@ class SeenRunning:
             return NOTHING
         if _is_another(job, self.token, self.custom_job):
             return _reminded(job, reservation)
-        number = _number(self.custom_job)
-        noted = (Noted(reservation=replace(reservation, number=number, running=True)),)
+        noted = (Noted(reservation=replace(_seen(reservation, self.custom_job), running=True)),)
         if job is None or not _is_current(job, self.token):
             return Effect(events=noted)
         if job.state not in {State.RESERVED, State.SUBMITTED}:
@@ -252,13 +251,31 @@ class CancelRepeated:
         return Effect(events=(Noted(reservation=replace(reservation, cancelled_at=now)),))
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundAbsent:
+    """A sweep found no custom job with this token, though its create call has had the time to take effect."""
+
+    key: str
+    token: str
+    at: datetime
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        del job, now
+        reservation = resource.reservations.get(self.token)
+        if reservation is None or reservation.absent_since is not None:
+            return NOTHING
+        return Effect(events=(Noted(reservation=replace(reservation, absent_since=self.at)),))
+
+
 def never_created(key: str, token: str) -> SubmissionFailed:
-    """Settled: listings after `submit_by`, the call's timeout and the quiet period lack this token."""
+    """Settled: no custom job of this token in the listings of two sweeps, the second of them after
+    `submit_by`, the call's timeout and the quiet period.
+    """
     return SubmissionFailed(
         key=key,
         token=token,
         reason=Reason.NEVER_CREATED,
-        message="no custom job with this submission token was found in two listings",
+        message="no custom job with this submission token was found by two sweeps",
         backs_off=False,
     )
 
@@ -373,7 +390,11 @@ def _reminded(job: Job | None, reservation: Reservation) -> Effect:
     """The reservation learns which custom job is its own."""
     assert job is not None
     assert job.custom_job is not None
-    return Effect(events=(Noted(reservation=replace(reservation, number=_number(job.custom_job))),))
+    return Effect(events=(Noted(reservation=_seen(reservation, job.custom_job)),))
+
+
+def _seen(reservation: Reservation, custom_job: str) -> Reservation:
+    return replace(reservation, number=_number(custom_job), absent_since=None)
 
 
 def _number(custom_job: str) -> str:

@@ -35,8 +35,8 @@ class Pool:
 class Reservation:
     """Replicas set aside for one attempt, from admission to release.
 
-    `number` and `running` are what the sweep has seen of its custom job; `cancelled_at` is when Vertex AI was
-    last asked to cancel it.
+    `number` and `running` are what the sweep has seen of its custom job; `absent_since` is when a sweep first
+    found none though there ought to be one; `cancelled_at` is when Vertex AI was last asked to cancel it.
     """
 
     token: str
@@ -48,6 +48,7 @@ class Reservation:
     submit_by: datetime
     number: str | None = None
     running: bool = False
+    absent_since: datetime | None = None
     cancelled_at: datetime | None = None
 
 

@@ -233,6 +233,8 @@ def test_a_late_copy_is_occupancy_and_is_cancelled(installation: Installation) -
     }
     installation.clock.advance(seconds=AFTER_QUIET_PERIOD)
     installation.sweep()
+    installation.clock.advance(seconds=60)
+    installation.sweep()
     assert is_at_work(installation, "j")  # the second attempt
 
     copy = installation.submit_directly(labels=labels)

@@ -18,7 +18,8 @@ from tests.support.installation import Installation, request, worker_pool_spec
 from tests.support.soundness import check
 
 MOST_CALLS = 80
-AFTER_QUIET_PERIOD = 9 * 60
+AFTER_TIMEOUT = 3 * 60
+QUIET_PERIOD = 6 * 60
 
 Handle = Callable[[System, Delivery], None]
 AT_WORK = {State.SUBMITTED, State.RUNNING}
@@ -45,7 +46,9 @@ def killed_at_each_call(
             if not death.died:
                 return
             handle(installation.system, delivery)
-            installation.clock.advance(seconds=AFTER_QUIET_PERIOD)
+            installation.clock.advance(seconds=AFTER_TIMEOUT)
+            installation.sweep()
+            installation.clock.advance(seconds=QUIET_PERIOD)
             installation.sweep()
             try:
                 verify(installation)
@@ -158,11 +161,13 @@ def test_while_it_sweeps_what_was_lost(tmp_path, demo_project, after_effect) -> 
 
     def prepare(installation: Installation) -> Delivery:
         installation.ask(request("ended"))
-        line_of(installation, "ended")
         installation.stand_in.behave(errors=[{"method": "CreateCustomJob", "status": 503, "count": 1}])
         installation.ask(request("lost"))
         installation.ask(request("next"))
-        installation.clock.advance(seconds=AFTER_QUIET_PERIOD)
+        installation.clock.advance(seconds=AFTER_TIMEOUT)
+        installation.sweep()
+        line_of(installation, "ended")
+        installation.clock.advance(seconds=QUIET_PERIOD)
         return installation.delivery("sweeps", b"{}")
 
     def verify(installation: Installation) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from handlers import swept
 from poolqueue.ports import INSTALLATION_LABEL, JOB_LABEL, TEAM_LABEL, TOKEN_LABEL
 from poolqueue.scheduling.jobs import State
 from poolqueue.scheduling.pools import occupied
 from tests.support.installation import Installation, pool, request
+from tests.support.soundness import check
 
 
 def clone(installation: Installation, job_id: str) -> str:
@@ -83,3 +87,73 @@ def test_the_end_of_the_job_is_found_though_a_clone_runs_on(installation: Instal
 
     assert installation.job("real").state is State.ENDED
     assert not installation.resource().reservations
+
+
+# --- a custom job that no listing shows -------------------------------------------------------------------
+
+
+class LaggingObserver:
+    """Listings that do not show yet what was created lately."""
+
+    def __init__(self, observer) -> None:
+        self._observer = observer
+
+    def __getattr__(self, name):
+        return getattr(self._observer, name)
+
+    def unfinished(self, parent):
+        return []
+
+    def by_token(self, parent, token):
+        return []
+
+
+def lose_the_answer(installation: Installation) -> None:
+    error = {"method": "CreateCustomJob", "status": 503, "count": 1, "after_effect": True}
+    installation.stand_in.behave(errors=[error])
+    installation.ask(request("lost"))
+
+
+def lagging_sweep(installation: Installation) -> None:
+    system = replace(installation.system, observer=LaggingObserver(installation.system.observer))
+    swept.handle(system, installation.delivery("sweeps", b"{}"))
+
+
+def test_one_sweep_alone_never_settles_that_there_is_no_custom_job(installation: Installation) -> None:
+    lose_the_answer(installation)
+    installation.clock.advance(minutes=10)
+
+    lagging_sweep(installation)
+
+    assert installation.job("lost").state is State.RESERVED
+    installation.sweep()
+    assert installation.job("lost").attempt == 1
+    assert installation.job("lost").custom_job == installation.alive()[0].name
+
+
+def test_two_sweeps_moments_apart_settle_nothing_either(installation: Installation) -> None:
+    lose_the_answer(installation)
+    installation.clock.advance(minutes=10)
+
+    lagging_sweep(installation)
+    installation.clock.advance(seconds=20)
+    lagging_sweep(installation)
+
+    assert installation.job("lost").state is State.RESERVED
+    assert len(installation.alive()) == 1
+
+
+def test_an_absence_seen_before_the_quiet_period_is_over_is_settled_by_the_first_sweep_after_it(
+    installation: Installation,
+) -> None:
+    installation.stand_in.behave(errors=[{"method": "CreateCustomJob", "status": 503, "count": 1}])
+    installation.ask(request("lost"))
+    installation.clock.advance(minutes=3)
+    installation.sweep()
+    assert installation.job("lost").state is State.RESERVED
+
+    installation.clock.advance(minutes=5)
+    installation.sweep()
+
+    assert installation.job("lost").attempt == 2
+    check(installation, "lost")

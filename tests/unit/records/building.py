@@ -101,6 +101,7 @@ RESERVATIONS = st.builds(
     submit_by=TIMES,
     number=st.none() | st.just("1234567890123456789"),
     running=st.booleans(),
+    absent_since=MAYBE_TIMES,
     cancelled_at=MAYBE_TIMES,
 )
 POOLS = st.builds(

@@ -14,6 +14,7 @@ from poolqueue.scheduling.changes import (
     CustomJobEnded,
     CustomJobVanished,
     Effect,
+    FoundAbsent,
     PendingTooLong,
     SeenRunning,
     SubmissionFailed,
@@ -57,6 +58,7 @@ def every_change(token: str) -> list[Change]:
         SeenRunning(key=KEY, token=token, custom_job=NAME, started=at(5)),
         PendingTooLong(key=KEY, token=token, custom_job=NAME, waited=timedelta(hours=1)),
         CancelRepeated(key=KEY, token=token),
+        FoundAbsent(key=KEY, token=token, at=at(9)),
         never_created(KEY, token),
         CustomJobVanished(key=KEY, token=token),
     ]
@@ -309,6 +311,22 @@ def test_a_submission_that_never_was_may_start_again_at_once() -> None:
         Reason.NEVER_CREATED,
         None,
     )
+
+
+def test_the_first_absence_is_the_one_that_is_remembered() -> None:
+    first = done(FoundAbsent(key=KEY, token="t1", at=at(5)), job_in(State.RESERVED))
+    noted = resource(reservation(absent_since=at(5)))
+
+    assert first.events == (Noted(reservation=reservation(absent_since=at(5))),)
+    assert done(FoundAbsent(key=KEY, token="t1", at=at(9)), job_in(State.RESERVED), noted) == NOTHING
+
+
+def test_an_absence_is_forgotten_once_the_custom_job_is_found() -> None:
+    adopted = Adopted(key=KEY, token="t1", custom_job=NAME)
+
+    effect = done(adopted, job_in(State.RESERVED), resource(reservation(absent_since=at(5))))
+
+    assert effect.events == (Noted(reservation=reservation(number="7")),)
 
 
 def test_an_adopted_custom_job_is_submitted() -> None:
