@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import datetime
 
 from handlers.delivery import Delivery
 from poolqueue.cycle import ring
 from poolqueue.records import ResourceName
+from poolqueue.requests.naming import resource_name
 from poolqueue.sweep import sweep_region
 from poolqueue.system import System
 
@@ -19,10 +21,18 @@ def handle(system: System, delivery: Delivery) -> None:
     deadline = system.deadline()
     handed_on = _handed_on(delivery.data)
     if handed_on is not None:
-        ring(system, handed_on, deadline=deadline)
+        _ring_if_ours(system, handed_on, deadline=deadline)
         return
     for project, location in system.settings.regions():
         sweep_region(system, project, location, deadline=deadline)
+
+
+def _ring_if_ours(system: System, name: ResourceName, *, deadline: datetime) -> None:
+    """Whoever may publish a tick may not send us, with our credentials, to a region that is not ours."""
+    if (name.project, name.location) in system.settings.regions() and resource_name(name.id) is not None:
+        ring(system, name, deadline=deadline)
+    else:
+        log.warning("sweep_message_refused", extra={"resource": name.full[:300]})
 
 
 def _handed_on(data: bytes) -> ResourceName | None:

@@ -10,12 +10,28 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+_LOCATION = r"^[a-z][a-z0-9-]{0,39}$"
+_PROJECT = r"^[a-z0-9][a-z0-9.:-]{0,99}$"
+_TOPIC = r"^[A-Za-z][A-Za-z0-9._~+%-]{2,254}$"
+_RESOURCE_ID = r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"
+_NOT_A_DURATION = "not a duration: write it as 90s, 30m, 24h or 7d"
 WEEK = timedelta(days=7)
+YEAR = timedelta(days=366)
+FUNCTION_TIMEOUT = timedelta(seconds=540)  # infra/functions.tf; a test compares
+OTHER_TOPICS = ("job-ended", "dead-letters")  # whose names are no setting
 
 
 class SettingsError(ValueError):
@@ -24,20 +40,38 @@ class SettingsError(ValueError):
 
 def _duration(value: Any) -> Any:
     """`90s`, `30m`, `24h`, `7d`, or a number of seconds."""
-    if isinstance(value, str):
-        match = _DURATION.fullmatch(value.strip())
-        if match is None:
-            raise ValueError("not a duration: write it as 90s, 30m, 24h or 7d")
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value)
     if isinstance(value, timedelta):
         return value
-    raise ValueError("not a duration: write it as 90s, 30m, 24h or 7d")
+    try:
+        return timedelta(seconds=_seconds(value))
+    except OverflowError as error:
+        raise ValueError("no duration is that long") from error
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
+def _seconds(value: Any) -> float:
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return float(match[1]) * _UNITS[match[2]]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise ValueError(_NOT_A_DURATION)
+
+
+def _image_prefix(value: str) -> str:
+    """Of a whole name: `.../my-project` would allow the images of `my-project-evil`, too."""
+    if not value.endswith(("/", ":", "@")):
+        raise ValueError(
+            "does not end in /, : or @: end a folder in /, and name one image with : or @ after it"
+        )
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0), le=YEAR)]
 Name = Annotated[str, Field(pattern=_NAME)]
+Location = Annotated[str, Field(pattern=_LOCATION)]
+Project = Annotated[str, Field(pattern=_PROJECT)]
+Topic = Annotated[str, Field(pattern=_TOPIC)]
+ResourceId = Annotated[str, Field(pattern=_RESOURCE_ID)]
+ImagePrefix = Annotated[str, AfterValidator(_image_prefix)]
 
 
 class _Model(BaseModel):
@@ -59,21 +93,22 @@ class Team(_Model):
     """A team: the topics that belong to it, where its jobs go by default, and what they may have.
 
     An allow-list that is left out allows anything; an empty one allows nothing but leaving the field out.
-    `resources` are full names, or ids in the team's own project and location.
+    `resources` are full names, or ids in the team's own project and location. An image prefix ends in `/`,
+    `:` or `@`, so that it cannot be the beginning of another name.
     """
 
     name: Name
-    topics: tuple[str, ...] = Field(min_length=1)
-    command_topics: tuple[str, ...] = ()
-    project: str | None = None
-    location: str | None = None
+    topics: tuple[Topic, ...] = Field(min_length=1)
+    command_topics: tuple[Topic, ...] = ()
+    project: Project | None = None
+    location: Location | None = None
     priority: PriorityBounds = PriorityBounds()
     resources: tuple[str, ...] | None = None
     service_accounts: tuple[str, ...] | None = None
-    image_prefixes: tuple[str, ...] | None = None
+    image_prefixes: tuple[ImagePrefix, ...] | None = None
     networks: tuple[str, ...] | None = None
     default_timeout: Duration = timedelta(days=1)
-    max_timeout: Duration = WEEK
+    max_timeout: Duration = Field(default=WEEK, le=WEEK)
 
     @model_validator(mode="after")
     def _timeouts_are_in_order(self) -> Team:
@@ -107,33 +142,49 @@ class Timing(_Model):
     confirm_end: Duration = timedelta(seconds=15)
     announce_grace: Duration = timedelta(minutes=2)
 
+    @model_validator(mode="after")
+    def _an_invocation_ends_before_it_is_killed(self) -> Timing:
+        if self.call_timeout >= self.invocation:
+            raise ValueError("call_timeout is not below invocation: lower it")
+        if self.invocation + self.call_timeout > FUNCTION_TIMEOUT:
+            raise ValueError(
+                f"invocation and call_timeout are together longer than the {FUNCTION_TIMEOUT.seconds}s "
+                "that a function may run: lower one of them"
+            )
+        return self
+
 
 class Settings(_Model):
     """All settings of one installation. `installation` labels every custom job that it creates."""
 
     installation: Name
-    project: str = Field(min_length=1)
-    location: str = Field(min_length=1)
+    project: Project
+    location: Location
     teams: tuple[Team, ...] = Field(min_length=1)
-    admin_command_topics: tuple[str, ...] = ("job-commands",)
-    outcomes_topic: str = "job-outcomes"
-    requests_topic: str = "job-requests"
-    sweeps_topic: str = "sweeps"
+    admin_command_topics: tuple[Topic, ...] = ("job-commands",)
+    outcomes_topic: Topic = "job-outcomes"
+    sweeps_topic: Topic = "sweeps"
     resources: tuple[str, ...] | None = None
-    resource_settings: Mapping[str, ResourceSettings] = Field(default_factory=dict)
+    resource_settings: Mapping[ResourceId, ResourceSettings] = Field(default_factory=dict)
     resource_defaults: ResourceSettings = ResourceSettings()
     pacing: Pacing = Pacing()
     timing: Timing = Timing()
     triggers: str | None = None
 
     @model_validator(mode="after")
-    def _topics_belong_to_one_team(self) -> Settings:
-        owned: dict[str, str] = dict.fromkeys(self.admin_command_topics, "administrators")
-        for team in self.teams:
-            for topic in (*team.topics, *team.command_topics):
-                if topic in owned:
-                    raise ValueError(f"topic {topic!r} belongs to {owned[topic]!r} and to {team.name!r}")
-                owned[topic] = team.name
+    def _topics_have_one_use_each(self) -> Settings:
+        uses = [
+            *((topic, team.name) for team in self.teams for topic in (*team.topics, *team.command_topics)),
+            *((topic, "administrators") for topic in self.admin_command_topics),
+            (self.outcomes_topic, "outcomes_topic"),
+            (self.sweeps_topic, "sweeps_topic"),
+            *((topic, "Pool Queue itself") for topic in OTHER_TOPICS),
+        ]
+        owned: dict[str, str] = {}
+        for topic, owner in uses:
+            if topic in owned:
+                raise ValueError(f"topic {topic!r} belongs to {owned[topic]!r} and to {owner!r}")
+            owned[topic] = owner
         return self
 
     @model_validator(mode="after")
@@ -218,7 +269,7 @@ def parse_settings(text: str, *, project: str | None = None) -> Settings:
     """Settings from YAML text. Raises `SettingsError` naming every field that is wrong."""
     try:
         fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter for a number of thousands of digits
         raise SettingsError(f"the settings are not YAML: {error}") from error
     if not isinstance(fields, dict):
         raise SettingsError("the settings are not a mapping: begin with `installation: NAME`")

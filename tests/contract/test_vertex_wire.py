@@ -298,3 +298,9 @@ def test_importing_the_adapter_does_not_import_the_client():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={**os.environ}
     )
     assert seen.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("location", ["evil.example#", "a.b", "", "US"])
+def test_only_the_name_of_a_region_becomes_part_of_the_host(location: str) -> None:
+    with pytest.raises(ValueError, match="region"):
+        Region(location, endpoint=None)

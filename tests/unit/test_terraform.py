@@ -10,6 +10,7 @@ import pytest
 
 from infra.local.topology import SWEEP_TERMS, TOPICS, Terms
 from poolqueue.adapters.queries import INDEXES
+from poolqueue.config import FUNCTION_TIMEOUT
 
 INFRA = Path(__file__).parents[2] / "infra"
 FIRESTORE = (INFRA / "firestore.tf").read_text()
@@ -41,6 +42,12 @@ def test_subscriptions_deliver_as_they_do_on_one_machine() -> None:
 
 def delivery(terms: Terms) -> tuple[float, float, int]:
     return terms.minimum_backoff_seconds, terms.maximum_backoff_seconds, terms.max_delivery_attempts
+
+
+def test_functions_may_run_for_as_long_as_the_settings_check_assumes() -> None:
+    given = re.findall(r"timeout_seconds += (\d+)", (INFRA / "functions.tf").read_text())
+
+    assert {int(seconds) for seconds in given} == {FUNCTION_TIMEOUT.total_seconds()}
 
 
 def test_every_pushed_topic_reaches_the_same_function_as_on_one_machine() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -75,7 +76,9 @@ def test_the_environments_project_fills_in_a_missing_one_and_replaces_none() -> 
 
 
 def test_a_topic_belongs_to_one_team() -> None:
-    told = refused(MINIMAL.replace("[{", "[{name: vision, topics: [v], command_topics: [job-requests]}, {"))
+    told = refused(
+        MINIMAL.replace("[{", "[{name: vision, topics: [others], command_topics: [job-requests]}, {")
+    )
 
     assert "job-requests" in told
     assert "vision" in told
@@ -93,14 +96,69 @@ def test_a_lowest_priority_above_the_highest_is_refused() -> None:
     assert "priority" in refused(MINIMAL.replace("]}", "], priority: {minimum: 9, maximum: 3}}"))
 
 
+def test_no_job_may_run_for_longer_than_vertex_ai_lets_one() -> None:
+    assert "teams.0.max_timeout" in refused(MINIMAL.replace("]}", "], max_timeout: 8d}"))
+
+
+@pytest.mark.parametrize(
+    "text", [".inf", "-.inf", ".nan", "99999999999d", "1e300", "9" * 400, "9" * 5_000, "367d"]
+)
+def test_a_duration_beyond_all_measure_is_refused(text: str) -> None:
+    refused(f"{MINIMAL}\ntiming: {{linger: {text}}}")
+
+
+@pytest.mark.parametrize("timing", ["invocation: 10h", "invocation: 10s", "call_timeout: 100s"])
+def test_an_invocation_and_its_last_call_fit_a_functions_time(timing: str) -> None:
+    assert "timing" in refused(f"{MINIMAL}\ntiming: {{{timing}}}")
+
+
+@pytest.mark.parametrize("location", ["Mars/../x", "evil.example#", "us central1", "''", "x\\n"])
+def test_a_location_is_the_name_of_one(location: str) -> None:
+    assert "location" in refused(MINIMAL.replace("us-central1", f'"{location}"'))
+    assert "teams.0.location" in refused(MINIMAL.replace("]}", f'], location: "{location}"}}'))
+
+
+@pytest.mark.parametrize("project", ["p/../q", "P", "a b", ""])
+def test_a_project_is_an_id(project: str) -> None:
+    assert "project" in refused(MINIMAL.replace("demo-p", f'"{project}"'))
+
+
+@pytest.mark.parametrize("topic", ["projects/p/topics/t", "ab", "1st", "a" * 256, "two words", ""])
+def test_a_topic_is_a_short_name(topic: str) -> None:
+    assert "teams.0.topics.0" in refused(MINIMAL.replace("job-requests", f'"{topic}"'))
+
+
+@pytest.mark.parametrize("topic", ["job-outcomes", "sweeps", "job-ended", "dead-letters"])
+def test_a_teams_topic_has_no_other_use(topic: str) -> None:
+    assert topic in refused(MINIMAL.replace("job-requests", topic))
+
+
+@pytest.mark.parametrize("more", ["outcomes_topic: sweeps", "sweeps_topic: job-commands"])
+def test_our_topics_differ_from_one_another(more: str) -> None:
+    assert "belongs to" in refused(f"{MINIMAL}\n{more}")
+
+
+def test_settings_of_a_resource_name_one() -> None:
+    assert "resource_settings" in refused(f"{MINIMAL}\nresource_settings: {{no such: {{patience: 1m}}}}")
+
+
+def test_an_image_prefix_ends_where_a_name_does() -> None:
+    told = refused(MINIMAL.replace("]}", "], image_prefixes: [europe-docker.pkg.dev/my-project]}"))
+
+    assert "teams.0.image_prefixes.0" in told
+    assert "end a folder in /" in told
+    allowed = "image_prefixes: ['docker.pkg.dev/p/', 'docker.pkg.dev/p/r/i:', 'docker.pkg.dev/p/r/i@sha256:']"
+    assert parse_settings(MINIMAL.replace("]}", f"], {allowed}}}"))
+
+
 def test_a_teams_commands_are_not_the_administrators() -> None:
     assert "job-commands" in refused(MINIMAL.replace("]}", "], command_topics: [job-commands]}"))
 
 
 def test_regions_are_those_of_the_installation_and_of_its_teams_each_once() -> None:
-    european = "topics: [{name}], name: {name}, location: europe-west4"
+    european = "topics: [from-{name}], name: {name}, location: europe-west4"
     b, c = european.format(name="b"), european.format(name="c")
-    given = settings(f"teams: [{{name: a, topics: [a]}}, {{{b}}}, {{{c}}}]", without="teams")
+    given = settings(f"teams: [{{name: a, topics: [from-a]}}, {{{b}}}, {{{c}}}]", without="teams")
 
     assert given.regions() == [("demo-p", "us-central1"), ("demo-p", "europe-west4")]
 
@@ -159,3 +217,11 @@ def test_a_missing_file_or_name_says_what_to_do(tmp_path: Path) -> None:
         load_settings(Environment())
     with pytest.raises(SettingsError, match="readable file"):
         load_settings(Environment(settings_file=str(tmp_path / "none.yaml")))
+
+
+def test_the_documented_settings_are_accepted() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    written = re.search(r"```yaml\n(installation:.*?)```", page, re.DOTALL)
+
+    assert written is not None
+    assert parse_settings(written[1], project="demo-p").installation == "prod"
