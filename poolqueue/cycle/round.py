@@ -21,7 +21,7 @@ from poolqueue.scheduling.events import Event
 from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.system import System
 
-ADMISSIONS_LIMIT = 50
+ADMISSIONS_LIMIT = 100
 NEW_LINES_LIMIT = 50
 UNANNOUNCED_LIMIT = 1_000
 
@@ -175,10 +175,11 @@ class _Drawing:
     def _takes_up(self, key: str) -> bool:
         """Is there room for one more job whose line was new until now?"""
         self._lines -= 1
-        if self._lines < 0:
-            self.more = True
-            return False
-        return self._waiting_job(key) is not None
+        job = self._waiting_job(key) if self._lines >= 0 else None
+        if job is not None:
+            self._bytes -= body_bytes(job)
+        self.more = self.more or self._lines < 0 or self._bytes < 0
+        return job is not None and self._bytes >= 0
 
     def _waiting_job(self, key: str) -> Job | None:
         """The job of a line; None, and the line goes, if it does not wait any more."""

@@ -24,6 +24,7 @@ from poolqueue.system import System
 
 WINDING_UP = timedelta(seconds=20)  # what is left of an invocation once its last call is answered
 STEP = timedelta(seconds=5)
+GATHER_SECONDS = 0.05
 FAILURES_AT_ONCE = 8  # of 256 KB each, at the most, beside what the round admits
 
 log = logging.getLogger(__name__)
@@ -167,6 +168,8 @@ class _Cycle:
             elif self.bell.let_go():
                 return
             else:
+                # Rung: there is a rush. What comes while we pause goes into the next commit, and rings free.
+                self._system.sleep(GATHER_SECONDS)
                 self.bell.clear()
 
     def _round(self, asked: Asked) -> Round:

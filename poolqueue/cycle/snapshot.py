@@ -21,7 +21,7 @@ from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.pools import Resource
 
-INBOX_LIMIT = 50
+INBOX_LIMIT = 150  # with what else a commit moves, less than its 500 writes
 COMMIT_BYTES = 2_500_000
 
 

@@ -126,7 +126,7 @@ def test_a_job_of_a_burst_that_fits_costs_6_writes_and_8_reads(
     assert cost.messages == 0
 
 
-def test_a_job_of_a_burst_that_waits_costs_one_write_more(
+def test_a_job_of_a_burst_that_waits_costs_one_write_and_one_read_more(
     tmp_path: Path, demo_project: str, firestore: FirestoreDocuments
 ) -> None:
     pools = [pool(replicas=BURST // 3)]
@@ -134,6 +134,7 @@ def test_a_job_of_a_burst_that_waits_costs_one_write_more(
         cost = run_burst(installation, BURST)
 
     assert cost.writes <= 7
+    assert cost.reads <= 9
     assert cost.vertex_calls <= 3
     assert cost.messages == 0
 
