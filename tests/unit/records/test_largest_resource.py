@@ -1,0 +1,63 @@
+"""The largest resource there may be still fits one document."""
+
+from __future__ import annotations
+
+import random
+import string
+from datetime import UTC, datetime
+
+from poolqueue.adapters.memory import MemoryDocuments
+from poolqueue.cycle.round import UNANNOUNCED_LIMIT
+from poolqueue.ports import Create
+from poolqueue.records import read_resource, write_resource
+from poolqueue.scheduling.pools import (
+    RESERVATIONS_LIMIT,
+    PoolKey,
+    Reservation,
+    Resource,
+    Unannounced,
+)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+KEYS = [PoolKey(f'{{"machineType":"n1-standard-{n}"}}', '{"bootDiskSizeGb":100}') for n in (4, 8)]
+
+
+def longest_name(chance: random.Random) -> str:
+    return "".join(chance.choices(string.ascii_lowercase + string.digits, k=63))
+
+
+def test_all_reservations_and_all_unannounced_changes_fit_one_document() -> None:
+    """Names as long as may be, and the entries of jobs that began before the limit was reached."""
+    chance = random.Random(11)
+    team = longest_name(chance)
+    reservations = [
+        Reservation(
+            token=f"{chance.getrandbits(128):032x}",
+            team=team,
+            job_id=longest_name(chance),
+            attempt=99,
+            replicas=dict.fromkeys(KEYS, 1),
+            reserved_at=NOW,
+            submit_by=NOW,
+            number=str(10**18 + number),
+            running=True,
+            absent_since=NOW,
+            cancelled_at=NOW,
+        )
+        for number in range(RESERVATIONS_LIMIT)
+    ]
+    entries = UNANNOUNCED_LIMIT + RESERVATIONS_LIMIT
+    resource = Resource(
+        name="projects/p/locations/us-central1/persistentResources/r",
+        reservations={reservation.token: reservation for reservation in reservations},
+        unannounced={
+            f"{team}.{longest_name(chance)}": Unannounced(first=7, last=9, at=NOW) for _ in range(entries)
+        },
+    )
+    documents = MemoryDocuments()
+
+    documents.commit([Create(path="resources/r", fields=write_resource(resource))])
+
+    fields = documents.read(["resources/r"])[0].fields
+    assert fields is not None
+    assert read_resource(fields) == resource
