@@ -10,7 +10,7 @@ from handlers.delivery import Delivery
 from poolqueue.cycle import ring
 from poolqueue.records import ResourceName
 from poolqueue.requests.naming import resource_name
-from poolqueue.sweep import sweep_region
+from poolqueue.sweep import sweep
 from poolqueue.system import System
 
 log = logging.getLogger(__name__)
@@ -23,8 +23,7 @@ def handle(system: System, delivery: Delivery) -> None:
     if handed_on is not None:
         _ring_if_ours(system, handed_on, deadline=deadline)
         return
-    for project, location in system.settings.regions():
-        sweep_region(system, project, location, deadline=deadline)
+    sweep(system, deadline=deadline)
 
 
 def _ring_if_ours(system: System, name: ResourceName, *, deadline: datetime) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from handlers import swept
-from poolqueue.ports import INSTALLATION_LABEL, JOB_LABEL, TEAM_LABEL, TOKEN_LABEL
+from poolqueue.ports import INSTALLATION_LABEL, JOB_LABEL, TEAM_LABEL, TOKEN_LABEL, StoreUnavailable
+from poolqueue.records import read_resource, resource_path
 from poolqueue.scheduling.jobs import State
 from poolqueue.scheduling.pools import occupied
-from tests.support.installation import Installation, pool, request
+from tests.support.installation import LOCATION, Installation, pool, request
 from tests.support.soundness import check
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def clone(installation: Installation, job_id: str) -> str:
@@ -157,3 +161,154 @@ def test_an_absence_seen_before_the_quiet_period_is_over_is_settled_by_the_first
 
     assert installation.job("lost").attempt == 2
     check(installation, "lost")
+
+
+# --- old news ---------------------------------------------------------------------------------------------
+
+
+class SlowToShowResources:
+    """Between the listing and what it shows of each resource, time passes."""
+
+    def __init__(self, installation: Installation, seconds: float) -> None:
+        self._observer = installation.system.observer
+        self._clock = installation.clock
+        self._seconds = seconds
+        self.listings = 0
+
+    def __getattr__(self, name):
+        return getattr(self._observer, name)
+
+    def unfinished(self, parent):
+        self.listings += 1
+        return self._observer.unfinished(parent)
+
+    def resource(self, name):
+        self._clock.advance(seconds=self._seconds)
+        return self._observer.resource(name)
+
+
+def resources_of_one_replica(project: str, *ids: str) -> list[dict]:
+    return [{"project": project, "location": LOCATION, "id": id_, "pools": [pool(replicas=1)]} for id_ in ids]
+
+
+def sweep_with(installation: Installation, observer) -> None:
+    swept.handle(replace(installation.system, observer=observer), installation.delivery("sweeps", b"{}"))
+
+
+def test_capacity_counts_as_observed_when_the_listing_was_asked_for(installing, demo_project) -> None:
+    ids = ("shared", "a")
+    installation = installing(persistent_resources=resources_of_one_replica(demo_project, *ids))
+    for id_ in ids:
+        installation.ask(request(f"on-{id_}", job_spec={"persistentResourceId": id_}))
+    installation.clock.advance(seconds=60)
+    before = installation.clock()
+
+    sweep_with(installation, SlowToShowResources(installation, 50))
+
+    assert all(0 <= (at - before).total_seconds() < 10 for at in observed_at(installation, *ids))
+
+
+def observed_at(installation: Installation, *ids: str) -> list[datetime]:
+    paths = [resource_path(replace(installation.name, id=id_)) for id_ in ids]
+    found = [document.fields for document in installation.documents.read(paths)]
+    return [read_resource(fields).observed_at or NEVER for fields in found if fields is not None]
+
+
+def test_a_listing_that_has_become_old_is_asked_for_again(installing, demo_project) -> None:
+    ids = ("shared", "a", "b")
+    installation = installing(persistent_resources=resources_of_one_replica(demo_project, *ids))
+    for id_ in ids:
+        installation.ask(request(f"on-{id_}", job_spec={"persistentResourceId": id_}))
+    slow = SlowToShowResources(installation, 61)
+
+    sweep_with(installation, slow)
+
+    assert slow.listings == 3
+
+
+# --- one resource's fault ---------------------------------------------------------------------------------
+
+
+class FailingFor:
+    """A store that never takes a commit which concerns this one document."""
+
+    def __init__(self, documents, path: str) -> None:
+        self._documents = documents
+        self._path = path
+
+    def __getattr__(self, name):
+        return getattr(self._documents, name)
+
+    def commit(self, writes):
+        if any(write.path == self._path for write in writes):
+            raise StoreUnavailable(self._path)
+        return self._documents.commit(writes)
+
+
+def test_a_fault_with_one_resource_stops_no_other_and_brings_the_message_again(
+    installing, demo_project
+) -> None:
+    ids = ("a", "b", "shared")
+    installation = installing(persistent_resources=resources_of_one_replica(demo_project, *ids))
+    for id_ in ids:
+        installation.ask(request(f"on-{id_}", job_spec={"persistentResourceId": id_}))
+        installation.finish_quietly(f"on-{id_}")
+    path = resource_path(replace(installation.name, id="b"))
+    system = replace(installation.system, documents=FailingFor(installation.documents, path))
+
+    with pytest.raises(StoreUnavailable):
+        swept.handle(system, installation.delivery("sweeps", b"{}"))
+
+    ended = [id_ for id_ in ids if installation.job(f"on-{id_}").state is State.ENDED]
+    assert ended == ["a", "shared"]
+
+
+def test_a_fault_with_one_region_stops_no_other(installing, demo_project) -> None:
+    teams = [
+        {"name": "research", "topics": ["job-requests"]},
+        {"name": "elsewhere", "topics": ["other"], "location": "europe-west4"},
+    ]
+    installation = installing(settings={"teams": teams})
+    installation.ask(request("j"))
+    installation.finish_quietly("j")
+    documents = FailingToFind(installation.documents, f"{demo_project}.europe-west4")
+
+    with pytest.raises(StoreUnavailable):
+        swept.handle(
+            replace(installation.system, documents=documents), installation.delivery("sweeps", b"{}")
+        )
+
+    assert installation.job("j").state is State.ENDED
+
+
+class FailingToFind:
+    """A store that does not answer what it knows of this one region."""
+
+    def __init__(self, documents, region: str) -> None:
+        self._documents = documents
+        self._region = region
+
+    def __getattr__(self, name):
+        return getattr(self._documents, name)
+
+    def find(self, query):
+        if query.where.get("region") == self._region:
+            raise StoreUnavailable(self._region)
+        return self._documents.find(query)
+
+
+def test_a_sweep_cut_short_leaves_over_what_the_next_one_begins_with(installing, demo_project) -> None:
+    ids = ("a", "b", "shared")
+    installation = installing(
+        persistent_resources=resources_of_one_replica(demo_project, *ids),
+        settings={"timing": {"invocation": "100s"}},
+    )
+    for id_ in ids:
+        installation.ask(request(f"on-{id_}", job_spec={"persistentResourceId": id_}))
+    installation.clock.advance(minutes=10)
+    before = installation.clock()
+
+    for _ in range(3):
+        sweep_with(installation, SlowToShowResources(installation, 100))
+
+    assert all(at > before for at in observed_at(installation, *ids))

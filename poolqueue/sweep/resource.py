@@ -1,6 +1,6 @@
-"""The sweep of a project and region: compares our records with Vertex AI, repairs ours, fires timers.
+"""The sweep of one persistent resource: what is seen of its reservations, and what is done about it.
 
-One listing serves all its resources. A resource on which nothing is wrong costs one look and one write.
+A resource on which nothing is wrong costs one look and one write.
 """
 
 from __future__ import annotations
@@ -14,17 +14,16 @@ from functools import partial
 from poolqueue.announcing import Announcement, announce
 from poolqueue.cycle import settle
 from poolqueue.ending import ended_change
-from poolqueue.observation import is_ours, observed, on_resource
+from poolqueue.observation import is_ours, observed
 from poolqueue.ports import (
     JOB_LABEL,
     TEAM_LABEL,
     TOKEN_LABEL,
     CustomJob,
     CustomJobState,
-    Query,
     VertexUnavailable,
 )
-from poolqueue.records import ResourceName, job_path, read_job, read_resource, region_key
+from poolqueue.records import ResourceName, job_path, read_job
 from poolqueue.scheduling.changes import (
     Adopted,
     CancelRepeated,
@@ -40,7 +39,6 @@ from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pools import Reservation, Resource
 from poolqueue.system import System
 
-RESOURCES_LIMIT = 500
 LOOKUPS_LIMIT = 100
 LATE_COPIES_LIMIT = 20
 CHANGES_AT_ONCE = 20  # of 256 KB each, at the most
@@ -48,27 +46,6 @@ CANCEL_AGAIN = timedelta(seconds=60)
 ABSENT_AT_LEAST = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
-
-
-def sweep_region(system: System, project: str, location: str, *, deadline: datetime) -> None:
-    """Sweep every known resource of the region. What Vertex AI does not answer is left to the next sweep."""
-    query = Query(
-        collection="resources", where={"region": region_key(project, location)}, limit=RESOURCES_LIMIT
-    )
-    known = [read_resource(document.fields) for document in system.documents.find(query) if document.fields]
-    if not known:
-        return
-    try:
-        listed = system.observer.unfinished(f"projects/{project}/locations/{location}")
-    except VertexUnavailable as error:
-        log.warning("region_not_observed", extra={"region": f"{project}/{location}", "error": str(error)})
-        return
-    for resource in known:
-        if system.clock() >= deadline:
-            log.warning("sweep_cut_short", extra={"region": f"{project}/{location}"})
-            return
-        name = ResourceName.from_full(resource.name)
-        _Sweep(system, name, resource, on_resource(listed, name), deadline).run()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +57,8 @@ class _Compared:
     stray: Sequence[CustomJob]
 
 
-class _Sweep:
-    """The sweep of one resource; `resource` was read before `listed` was asked for."""
+class ResourceSweep:
+    """The sweep of one resource; `resource` was read before `listed` was asked for, which was `at`."""
 
     def __init__(
         self,
@@ -89,6 +66,8 @@ class _Sweep:
         name: ResourceName,
         resource: Resource,
         listed: Sequence[CustomJob],
+        *,
+        at: datetime,
         deadline: datetime,
     ) -> None:
         self._system = system
@@ -96,7 +75,7 @@ class _Sweep:
         self._resource = resource
         self._listed = listed
         self._deadline = deadline
-        self._now = system.clock()
+        self._now = at
         self._to_cancel: list[str] = []  # once the reason is recorded: a cancel without one would end the job
         self._max_pending = system.settings.of_resource(name.id).max_pending
 
