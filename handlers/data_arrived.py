@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from poolqueue.config import Team
 from poolqueue.cycle import ring
-from poolqueue.intake import Origin, record_bad_request, take_in
+from poolqueue.intake import Received, record_bad_request, take_in
 from poolqueue.messages import BadRequest
 from poolqueue.system import System
 from poolqueue.triggers import (
@@ -34,23 +37,28 @@ def handle(system: System, triggers: Triggers, event: CloudEventView) -> None:
 
 def _make_request(system: System, trigger: Trigger, event: CloudEventView) -> None:
     deadline = system.deadline()
-    origin = Origin(
+    made = request_from_event(trigger, event)
+    received = Received(
         team=_team(system, trigger),
         topic=f"trigger {trigger.name}",
         message_id=hashlib.sha256(json.dumps([event.source, event.id]).encode()).hexdigest()[:32],
         publish_time=_time(system, event),
+        data=_as_text(made.body if isinstance(made, TriggeredRequest) else asdict(event)),
     )
-    match request_from_event(trigger, event):
-        case TriggeredRequest(job_id=job_id, body=body):
-            data = json.dumps(body, ensure_ascii=False).encode()
-            name = take_in(system, data, {}, origin, default_job_id=job_id)
+    match made:
+        case TriggeredRequest(job_id=job_id):
+            name = take_in(system, received, default_job_id=job_id)
             if name is not None:
                 ring(system, name, deadline=deadline)
         case BadEvent(job_id=job_id, problems=problems):
             refused = BadRequest(
-                job_id=job_id, persistent_resource=None, digest=origin.message_id, problems=problems
+                job_id=job_id, persistent_resource=None, digest=received.message_id, problems=problems
             )
-            record_bad_request(system, refused, origin)
+            record_bad_request(system, refused, received)
+
+
+def _as_text(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False, default=str).encode(errors="replace")
 
 
 def _team(system: System, trigger: Trigger) -> Team:

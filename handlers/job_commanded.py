@@ -6,13 +6,13 @@ from typing import assert_never
 
 from handlers.delivery import Delivery
 from poolqueue.commanding import Commander, refuse
-from poolqueue.intake import bury
+from poolqueue.dead_letters import bury
 from poolqueue.messages import BadCommand, Command, Problem, derived_job_id, parse_command
 from poolqueue.system import System
 
 
 def handle(system: System, delivery: Delivery) -> None:
-    """Returns once the command's result is recorded in `commands/{id}`, or itself as a dead letter."""
+    """Returns once the command's result is recorded in `commands/{id}`, and what is no command is kept."""
     topic = delivery.topic.rsplit("/", 1)[-1]
     default_id = derived_job_id(delivery.topic, delivery.message_id, delivery.publish_time)
     command = parse_command(delivery.data, delivery.attributes, default_id=default_id)
@@ -20,30 +20,33 @@ def handle(system: System, delivery: Delivery) -> None:
     if owner is None and topic not in system.settings.admin_command_topics:
         command = BadCommand(id=default_id, problems=(_unknown_topic(topic),))
     match command:
-        case BadCommand():
+        case BadCommand(problems=problems):
             is_recorded = refuse(system, command)
         case Command():
+            problems = ()
             is_recorded = Commander(system, deadline=system.deadline()).carry_out(command, owner=owner)
         case unreachable:
             assert_never(unreachable)
     if not is_recorded:
-        _bury(system, delivery, command.id)
+        problems = (*problems, _taken(command.id))
+    if problems:
+        bury(
+            system,
+            topic=delivery.topic,
+            message_id=delivery.message_id,
+            data=delivery.data,
+            attributes=delivery.attributes,
+            problems=problems,
+            command=command.id if is_recorded else None,
+        )
 
 
-def _bury(system: System, delivery: Delivery, command_id: str) -> None:
-    taken = Problem(
+def _taken(command_id: str) -> Problem:
+    return Problem(
         path="id",
         value=command_id,
         problem="another command has this id",
         remedy="give the command an id of its own, or none",
-    )
-    bury(
-        system,
-        topic=delivery.topic,
-        message_id=delivery.message_id,
-        data=delivery.data,
-        attributes=dict(delivery.attributes),
-        problems=[taken],
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from handlers.delivery import Delivery
 from poolqueue.cycle import ring
-from poolqueue.intake import Origin, bury, take_in
+from poolqueue.dead_letters import bury
+from poolqueue.intake import Received, take_in
 from poolqueue.messages import Problem, derived_job_id
 from poolqueue.system import System
 
@@ -16,14 +17,16 @@ def handle(system: System, delivery: Delivery) -> None:
     if team is None:
         _bury(system, delivery)
         return
-    origin = Origin(
+    received = Received(
         team=team,
         topic=delivery.topic,
         message_id=delivery.message_id,
         publish_time=delivery.publish_time,
+        data=delivery.data,
+        attributes=delivery.attributes,
     )
     default_id = derived_job_id(delivery.topic, delivery.message_id, delivery.publish_time)
-    name = take_in(system, delivery.data, delivery.attributes, origin, default_job_id=default_id)
+    name = take_in(system, received, default_job_id=default_id)
     if name is not None:
         ring(system, name, deadline=deadline)
 
@@ -40,6 +43,6 @@ def _bury(system: System, delivery: Delivery) -> None:
         topic=delivery.topic,
         message_id=delivery.message_id,
         data=delivery.data,
-        attributes=dict(delivery.attributes),
+        attributes=delivery.attributes,
         problems=[unknown],
     )

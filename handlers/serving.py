@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, assert_never
 
 from handlers.delivery import BadDelivery, Delivery, parse_delivery
-from poolqueue.intake import bury
+from poolqueue.dead_letters import bury
 from poolqueue.messages import Problem
 from poolqueue.system import System
 from poolqueue.triggers import CloudEventView

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, assert_never
 
 from poolqueue.announcing import Announcement, announce
 from poolqueue.config import Settings, Team
 from poolqueue.cycle.retrying import until_settled
+from poolqueue.dead_letters import bury, problem_fields
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
 from poolqueue.ports import Conflict, Create, Document, PublishFailed, Replace
 from poolqueue.records import (
@@ -23,7 +24,6 @@ from poolqueue.records import (
     resource_path,
     write_job,
 )
-from poolqueue.records.names import SCHEMA
 from poolqueue.scheduling.admission import specs
 from poolqueue.scheduling.jobs import (
     Demand,
@@ -37,74 +37,60 @@ from poolqueue.scheduling.jobs import (
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.system import System
 
-DEAD_LETTER_BYTES = 900_000
-
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Where a message came from."""
+class Received:
+    """One message: whose it is, where it came from and what it holds."""
 
     team: Team
     topic: str
     message_id: str
     publish_time: datetime
+    data: bytes
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def take_in(
-    system: System,
-    data: bytes,
-    attributes: Mapping[str, str],
-    origin: Origin,
-    *,
-    default_job_id: str,
-) -> ResourceName | None:
+def take_in(system: System, received: Received, *, default_job_id: str) -> ResourceName | None:
     """Record whatever a message holds; the resource whose bell is to be rung, if anything is new."""
     request = parse_request(
-        data,
-        attributes,
+        received.data,
+        received.attributes,
         default_job_id=default_job_id,
-        project=origin.team.project or system.settings.project,
-        location=origin.team.location or system.settings.location,
+        project=received.team.project or system.settings.project,
+        location=received.team.location or system.settings.location,
     )
     match request:
         case JobRequest():
-            return record_request(system, request, origin)
+            return record_request(system, request, received)
         case BadRequest(job_id=None, problems=problems):
-            bury(
-                system,
-                topic=origin.topic,
-                message_id=origin.message_id,
-                data=data,
-                attributes=dict(attributes),
-                problems=problems,
-            )
+            _keep(system, received, problems)
         case BadRequest():
-            record_bad_request(system, request, origin)
+            record_bad_request(system, request, received)
         case unreachable:
             assert_never(unreachable)
     return None
 
 
-def record_request(system: System, request: JobRequest, origin: Origin) -> ResourceName | None:
+def record_request(system: System, request: JobRequest, received: Received) -> ResourceName | None:
     """Record a well-formed request; the resource whose bell is to be rung, None when there is nothing new."""
     name = ResourceName(project=request.project, location=request.location, id=request.persistent_resource)
-    problems = check_allowed(request, origin.team, system.settings)
-    job = _new_job(request, name, origin)
+    problems = check_allowed(request, received.team, system.settings)
+    job = _new_job(request, name, received)
     if problems:
         problems = [*problems, *_match_problems(system, name, request.worker_pools)]
-        _refuse(system, job, problems, Reason.NOT_ALLOWED)
+        _refuse(system, job, problems, Reason.NOT_ALLOWED, received)
         return None
-    return name if _create(system, record(job, at=origin.publish_time)) else None
+    return name if _create(system, record(job, at=received.publish_time), received) else None
 
 
-def record_bad_request(system: System, request: BadRequest, origin: Origin) -> None:
+def record_bad_request(system: System, request: BadRequest, received: Received) -> None:
     """Record a malformed request that belongs to a job id: a job that ended, rejected, with its problems."""
     assert request.job_id is not None
-    name = _resource_of(system, request, origin)
+    name = _resource_of(system, request, received)
     job = Job(
-        team=origin.team.name,
+        team=received.team.name,
         job_id=request.job_id,
         resource=name.key,
         priority=0,
@@ -112,42 +98,23 @@ def record_bad_request(system: System, request: BadRequest, origin: Origin) -> N
         display_name="",
         custom_job_body="{}",
         demands=(),
-        created=origin.publish_time,
-        message_id=origin.message_id,
+        created=received.publish_time,
+        message_id=received.message_id,
     )
     problems = [*request.problems, *_match_problems(system, name, request.worker_pools)]
-    _refuse(system, job, problems, Reason.BAD_REQUEST)
+    _refuse(system, job, problems, Reason.BAD_REQUEST, received)
 
 
-def bury(
-    system: System,
-    *,
-    topic: str,
-    message_id: str,
-    data: bytes,
-    attributes: dict[str, str],
-    problems: Iterable[Problem],
-) -> None:
-    """Keep what cannot be attributed to a job: its bytes, why, and when. Once per message."""
-    name = hashlib.sha256(f"{topic}\n{message_id}\n".encode() + data[:4096]).hexdigest()[:32]
-    listed = [problem_fields(problem) for problem in problems]
-    fields = {
-        "schema": SCHEMA,
-        "at": system.clock(),
-        "topic": topic,
-        "message_id": message_id,
-        "data": data[:DEAD_LETTER_BYTES],
-        "size": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        # As a list: Firestore does not take every attribute's name for a field's.
-        "attributes": [{"name": name, "value": value} for name, value in attributes.items()],
-        "problems": listed,
-    }
-    try:
-        system.documents.commit([Create(path=f"dead_letters/{name}", fields=fields)])
-    except Conflict:
-        return
-    log.error("dead_letter", extra={"dead_letter": name, "topic": topic, "problems": listed})
+def _keep(system: System, received: Received, problems: Sequence[Problem], *, job: str | None = None) -> None:
+    bury(
+        system,
+        topic=received.topic,
+        message_id=received.message_id,
+        data=received.data,
+        attributes=received.attributes,
+        problems=problems,
+        job=job,
+    )
 
 
 def check_allowed(request: JobRequest, team: Team, settings: Settings) -> list[Problem]:
@@ -188,15 +155,6 @@ def _resource(request: JobRequest, team: Team, settings: Settings) -> list[Probl
     lists = [allowed for allowed in (team.resources, settings.resources) if allowed is not None]
     refusing = [allowed for allowed in lists if names.isdisjoint(allowed)]
     return [_not_allowed(path, name.full, refusing[0], team)] if refusing else []
-
-
-def problem_fields(problem: Problem) -> dict[str, str]:
-    return {
-        "path": problem.path,
-        "value": problem.value,
-        "problem": problem.problem,
-        "remedy": problem.remedy,
-    }
 
 
 def _given(value: str | None) -> list[str]:
@@ -253,21 +211,21 @@ def _timeout(request: JobRequest, team: Team) -> list[Problem]:
     ]
 
 
-def _new_job(request: JobRequest, name: ResourceName, origin: Origin) -> Job:
+def _new_job(request: JobRequest, name: ResourceName, received: Received) -> Job:
     return Job(
-        team=origin.team.name,
+        team=received.team.name,
         job_id=request.job_id,
         resource=name.key,
         priority=request.priority,
         digest=request.digest,
         display_name=request.display_name,
-        custom_job_body=_as_text(_with_timeout(request, origin.team)),
+        custom_job_body=_as_text(_with_timeout(request, received.team)),
         demands=tuple(
             Demand(index=pool.index, machine=pool.machine, disk=pool.disk, replicas=pool.replicas)
             for pool in request.worker_pools
         ),
-        created=origin.publish_time,
-        message_id=origin.message_id,
+        created=received.publish_time,
+        message_id=received.message_id,
     )
 
 
@@ -285,7 +243,7 @@ def _with_timeout(request: JobRequest, team: Team) -> dict[str, Any]:
     return {**request.custom_job, "jobSpec": spec}
 
 
-def _create(system: System, job: Job) -> bool:
+def _create(system: System, job: Job, received: Received) -> bool:
     """Create the job's document; False when it is a duplicate. An id that was refused may be used again.
 
     Raises `PublishFailed` when it was recorded and could not be announced.
@@ -295,12 +253,14 @@ def _create(system: System, job: Job) -> bool:
         try:
             system.documents.commit([Create(path=job_path(job.key), fields=write_job(job))])
         except Conflict:
-            return _beside_existing(system, job)
+            return _beside_existing(system, job, received)
         return job
 
     created = until_settled(system, attempt)
     if created is None:
         return False
+    if job.outcome is Outcome.REJECTED:
+        _keep(system, received, [Problem(**fields) for fields in job.problems], job=created.key)
     first = created.history[0].sequence
     if not announce(system, [Announcement(job=created, first=first, last=first)]):
         raise PublishFailed("the job is recorded; its message must come again to be announced")
@@ -309,7 +269,7 @@ def _create(system: System, job: Job) -> bool:
     return created.state is State.QUEUED
 
 
-def _beside_existing(system: System, job: Job) -> Job | None:
+def _beside_existing(system: System, job: Job, received: Received) -> Job | None:
     """There is a job of this id: the same request once more, a refused one's successor, or a namesake.
 
     A delivery of the very message that made the job is answered like the first: it may have died half way.
@@ -325,7 +285,7 @@ def _beside_existing(system: System, job: Job) -> Job | None:
     if existing.digest == job.digest:
         log.info("job_duplicate", extra={"job": job.key})
         return None
-    return _namesake(system, job)
+    return _namesake(system, job, received)
 
 
 def _replace_refused(system: System, document: Document, existing: Job, job: Job) -> Job:
@@ -340,7 +300,7 @@ def _replace_refused(system: System, document: Document, existing: Job, job: Job
     return successor
 
 
-def _namesake(system: System, job: Job) -> Job | None:
+def _namesake(system: System, job: Job, received: Received) -> Job | None:
     variant = f"refused-{hashlib.sha256(job.message_id.encode()).hexdigest()[:8]}"
     problem = Problem(
         path="job_id",
@@ -350,17 +310,19 @@ def _namesake(system: System, job: Job) -> Job | None:
     )
     fresh = replace(job, variant=variant, sequence=0, history=(), outcome=None, ended=None)
     further = [Problem(**fields) for fields in job.problems]
-    _refuse(system, fresh, [problem, *further], Reason.ID_TAKEN)
+    _refuse(system, fresh, [problem, *further], Reason.ID_TAKEN, received)
     return None
 
 
-def _refuse(system: System, job: Job, problems: Sequence[Problem], reason: Reason) -> None:
+def _refuse(
+    system: System, job: Job, problems: Sequence[Problem], reason: Reason, received: Received
+) -> None:
     note = "; ".join(f"{problem.path}: {problem.problem}" for problem in problems)[:2000]
     listed = tuple(problem_fields(problem) for problem in problems[:100])
     refused = record_refused(
         replace(job, problems=listed, error=note), at=job.created, reason=reason, note=note
     )
-    _create(system, refused)
+    _create(system, refused, received)
 
 
 def _match_problems(system: System, name: ResourceName, pools: Sequence[Any]) -> list[Problem]:
@@ -375,9 +337,9 @@ def _match_problems(system: System, name: ResourceName, pools: Sequence[Any]) ->
     return [] if isinstance(match, Matched) else [problem.as_problem() for problem in match]
 
 
-def _resource_of(system: System, request: BadRequest, origin: Origin) -> ResourceName:
-    project = origin.team.project or system.settings.project
-    location = origin.team.location or system.settings.location
+def _resource_of(system: System, request: BadRequest, received: Received) -> ResourceName:
+    project = received.team.project or system.settings.project
+    location = received.team.location or system.settings.location
     given = request.persistent_resource or "unknown"
     try:
         return ResourceName.from_full(given)

@@ -346,3 +346,6 @@ def test_a_malformed_command_has_its_problems_as_its_result(installation: Instal
     (fields,) = installation.commands()
     assert fields["result"] == "refused"
     assert fields["message"]
+    (letter,) = installation.dead_letters()
+    assert letter["data"] == data
+    assert installation.documents.read([f"commands/{letter['command']}"])[0].exists

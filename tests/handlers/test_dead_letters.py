@@ -5,7 +5,11 @@ import json
 import pytest
 
 from handlers import job_requested
+from poolqueue.ports import Delete, Query
+from poolqueue.triggers import CloudEventView, load_triggers
 from tests.support.installation import Installation, request
+
+TEAM = {"name": "research", "topics": ["job-requests"]}
 
 
 def test_what_names_no_job_is_kept_with_its_bytes_reasons_and_time(installation: Installation) -> None:
@@ -46,8 +50,74 @@ def test_a_topic_of_no_team_is_a_dead_letter(installation: Installation) -> None
 def test_an_unreadable_message_with_an_id_is_a_refusal_of_that_job(installation: Installation) -> None:
     installation.ask(b"\xff", job_id="j")
 
-    assert not installation.dead_letters()
+    (letter,) = installation.dead_letters()
+    assert (letter["job"], letter["data"]) == ("research.j", b"\xff")
     assert installation.outcomes("j")[0]["outcome"] == "rejected"
+
+
+def test_a_refused_request_is_kept_as_it_came_once_however_often_it_is_delivered(
+    installation: Installation,
+) -> None:
+    delivery = installation.ask(b"job_id: j\ncustom_job: {jobSpec: {nope: 1}}", priority="7")
+    job_requested.handle(installation.system, delivery)
+
+    (letter,) = installation.dead_letters()
+    assert letter["data"] == delivery.data
+    assert letter["attributes"] == [{"name": "priority", "value": "7"}]
+    assert letter["job"] == "research.j"
+    assert [each["path"] for each in letter["problems"]] == [
+        each["path"] for each in installation.outcomes("j")[0]["problems"]
+    ]
+
+
+def test_a_request_that_the_team_may_not_make_is_kept_as_it_came(installing) -> None:
+    installation = installing(settings={"teams": [{**TEAM, "priority": {"maximum": 50}}]})
+
+    delivery = installation.ask(request("j", priority=90))
+
+    (letter,) = installation.dead_letters()
+    assert letter["data"] == delivery.data
+
+
+def test_a_namesake_is_kept_under_the_id_of_its_own_refusal(installation: Installation) -> None:
+    installation.ask(request("j"))
+    delivery = installation.ask(request("j", priority=7))
+
+    (letter,) = installation.dead_letters()
+    assert letter["data"] == delivery.data
+    assert letter["job"].startswith("research.j.refused-")
+
+
+def test_a_refusal_whose_recording_was_interrupted_is_kept_when_it_comes_again(
+    installation: Installation,
+) -> None:
+    delivery = installation.ask(b"\xff", job_id="j")
+    (document,) = installation.documents.find(Query(collection="dead_letters", newest_first="at"))
+    installation.documents.commit([Delete(path=document.path, version=document.version)])
+
+    job_requested.handle(installation.system, delivery)
+
+    assert installation.dead_letters()[0]["job"] == "research.j"
+
+
+def test_a_good_request_leaves_no_dead_letter(installation: Installation) -> None:
+    installation.ask(request("j"))
+
+    assert not installation.dead_letters()
+
+
+def test_an_event_that_lacks_what_its_trigger_needs_is_kept(installation: Installation) -> None:
+    custom_job = request()["custom_job"]
+    custom_job["jobSpec"]["workerPoolSpecs"][0]["containerSpec"]["args"] = ["${data.name}"]
+    template = {"custom_job": custom_job}
+    listed = [{"name": "on-arrival", "when": {"type": "arrived"}, "job": {"template": template}}]
+    event = CloudEventView(id="1", source="bucket", type="arrived", data={"size": "7"})
+
+    installation.arrive(load_triggers(json.dumps({"triggers": listed})), event)
+
+    (letter,) = installation.dead_letters()
+    assert json.loads(letter["data"])["data"] == {"size": "7"}
+    assert letter["topic"] == "trigger on-arrival"
 
 
 HOSTILE = {
@@ -71,8 +141,9 @@ def test_hostile_bytes_end_as_a_recorded_refusal(installation: Installation, dat
     delivery = installation.ask(data)
     job_requested.handle(installation.system, delivery)
 
-    rejected = [body for body in installation.outcome_messages() if body["outcome"] == "rejected"]
-    assert len({body["job_id"] for body in rejected}) + len(installation.dead_letters()) == 1
+    (letter,) = installation.dead_letters()
+    assert letter["size"] == len(data)
+    assert data.startswith(letter["data"])
 
 
 ATTRIBUTES = {
