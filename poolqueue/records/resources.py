@@ -130,7 +130,7 @@ def _write_reservation(reservation: Reservation, keys: _Numbers) -> dict[str, An
         "team": reservation.team,
         "job_id": reservation.job_id,
         "attempt": reservation.attempt,
-        "replicas": keys.write(reservation.replicas),
+        "replicas": [n for key, replicas in reservation.replicas.items() for n in (keys[key], replicas)],
         "reserved_at": reservation.reserved_at,
         "submit_by": reservation.submit_by,
     }
@@ -146,4 +146,6 @@ def _write_reservation(reservation: Reservation, keys: _Numbers) -> dict[str, An
 
 
 def _read_reservation(fields: Mapping[str, Any], keys: list[PoolKey]) -> Reservation:
-    return Reservation(**{**fields, "replicas": _read_map(fields["replicas"], keys)})
+    numbers = fields["replicas"]  # pool, replicas, pool, replicas ...: maps would take three times the room
+    replicas = {keys[n]: count for n, count in zip(numbers[::2], numbers[1::2], strict=True)}
+    return Reservation(**{**fields, "replicas": replicas})
