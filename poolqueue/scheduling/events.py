@@ -137,7 +137,7 @@ Event = (
 )
 
 
-def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912  one case per event
+def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901  one case per event
     """The resource after the event; pure, and the only way in which a resource changes."""
     match event:
         case Reserved(reservations=new):
@@ -154,9 +154,7 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
         case DoubtedReadiness():
             return replace(resource, observed_at=None)
         case Noted(reservation=noted):
-            if noted.token not in resource.reservations:
-                return resource
-            return replace(resource, reservations={**resource.reservations, noted.token: noted})
+            return _note(resource, noted)
         case Drained(pool=pool, drain=drain):
             return replace(resource, drained={**resource.drained, pool: drain})
         case Resumed(pool=pool):
@@ -176,9 +174,42 @@ def _release(resource: Resource, event: Released) -> Resource:
     if gone is None:
         return resource
     kept = {token: r for token, r in resource.reservations.items() if token != event.token}
-    settling = dict.fromkeys(gone.replicas, event.at) if event.settles else {}
-    times = {**resource.released_at, **settling}
-    return replace(resource, reservations=kept, epoch=resource.epoch + 1, released_at=times)
+    released = replace(resource, reservations=kept, epoch=resource.epoch + 1)
+    if not event.settles:
+        return released
+    times = {**resource.released_at, **dict.fromkeys(gone.replicas, event.at)}
+    backoffs = _after_release(resource.backoffs, gone, event.at)
+    return replace(released, released_at=times, backoffs=backoffs)
+
+
+def _after_release(
+    backoffs: Mapping[PoolKey, Backoff], gone: Reservation, at: datetime
+) -> dict[PoolKey, Backoff]:
+    """What came free is worth a try soon; after a back-off that is over, refusals begin anew."""
+    soon = at + SETTLING_BACKOFF
+    rest = {key: b for key, b in backoffs.items() if key not in gone.replicas or b.until > at}
+    return {
+        key: replace(b, until=min(b.until, soon))
+        if key in gone.replicas and b.reason is Reason.CAPACITY_REFUSED
+        else b
+        for key, b in rest.items()
+    }
+
+
+def _note(resource: Resource, noted: Reservation) -> Resource:
+    """A start after a back-off that came to run ends the row of refusals."""
+    before = resource.reservations.get(noted.token)
+    if before is None:
+        return resource
+    changed = replace(resource, reservations={**resource.reservations, noted.token: noted})
+    if before.running or not noted.running:
+        return changed
+    backoffs = {
+        key: backoff
+        for key, backoff in resource.backoffs.items()
+        if key not in noted.replicas or backoff.until > noted.reserved_at
+    }
+    return replace(changed, backoffs=backoffs)
 
 
 def _observe(resource: Resource, event: Observed) -> Resource:

@@ -65,7 +65,7 @@ class Drain:
 class Backoff:
     """A pool is left alone until then, because Vertex AI refused a job that was meant for it.
 
-    `step` counts refusals in a row.
+    `step` counts refusals in a row: without a start that came to run, or replicas that came free, in between.
     """
 
     until: datetime

@@ -243,6 +243,54 @@ def test_a_quota_is_not_settled_by_a_release() -> None:
     assert released.backoffs[CPU].reason is Reason.QUOTA
 
 
+def running(token: str, reserved_at: float) -> Noted:
+    return Noted(reservation=reservation(token, reserved_at=at(reserved_at), number="1", running=True))
+
+
+def test_a_custom_job_that_runs_though_it_was_started_after_the_back_off_makes_refusals_begin_anew() -> None:
+    backed_off = after(resource(), refused(0), refused(16))  # until 46
+
+    started = after(backed_off, Reserved(reservations=(reservation("a", reserved_at=at(47)),)))
+    ran = after(started, running("a", 47), refused(60))
+
+    assert ran.backoffs[CPU].until == at(75)
+
+
+def test_one_that_was_started_before_the_refusal_tells_nothing_about_it() -> None:
+    backed_off = after(resource(reservation("a")), refused(0), running("a", 0), refused(16))
+
+    assert backed_off.backoffs[CPU].until == at(46)
+
+
+def test_a_release_after_the_back_off_makes_refusals_begin_anew() -> None:
+    backed_off = after(resource(reservation("a")), refused(0), refused(16))
+
+    released = after(backed_off, Released(token="a", at=at(50)), refused(90))
+
+    assert released.backoffs[CPU].until == at(105)
+
+
+def test_a_release_lets_its_pool_be_tried_again_soon() -> None:
+    backed_off = after(resource(reservation("a")), refused(0), refused(16))  # until 46
+
+    assert after(backed_off, Released(token="a", at=at(20))).backoffs[CPU].until == at(25)
+    assert after(backed_off, Released(token="a", at=at(45))).backoffs[CPU].until == at(46)
+
+
+def test_what_no_custom_job_held_shortens_no_back_off() -> None:
+    backed_off = after(resource(reservation("a")), refused(0), refused(16))
+
+    released = after(backed_off, Released(token="a", at=at(20), settles=False))
+
+    assert released.backoffs[CPU].until == at(46)
+
+
+def test_a_release_gives_no_quota_back_and_makes_nothing_ready() -> None:
+    backed_off = after(resource(reservation("a")), refused(0, Reason.QUOTA))
+
+    assert after(backed_off, Released(token="a", at=at(2))).backoffs[CPU].until == at(15)
+
+
 def test_only_the_refused_pool_backs_off() -> None:
     assert list(after(resource(), refused()).backoffs) == [CPU]
 
