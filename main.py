@@ -12,6 +12,8 @@ from handlers import swept as swept_handler
 from handlers.serving import event_view, serve
 from poolqueue import wiring
 
+wiring.check_start()
+
 
 @functions_framework.http
 def job_requested(request: Any) -> tuple[str, int]:

@@ -31,7 +31,7 @@ def system() -> System:
     configure_logging()
     environment = read_environment()
     with libraries_loading():
-        return build_system(environment, load_settings(environment))
+        return build_system(environment, settings())
 
 
 def build_system(environment: Environment, settings: Settings) -> System:
@@ -81,10 +81,28 @@ def fault_of(error: BaseException) -> str | None:
 
 
 @cache
+def settings() -> Settings:
+    """The settings that the environment names. Raises `SettingsError`."""
+    return load_settings(read_environment())
+
+
+@cache
 def triggers() -> Triggers:
     """The triggers file that the settings name, checked. Raises `SettingsError`."""
-    environment = read_environment()
-    settings = load_settings(environment)
+    return load_triggers_of(read_environment(), settings())
+
+
+def check_start() -> None:
+    """A function with wrong settings or triggers does not start, rather than fail at each message.
+
+    Without a settings file there is nothing to check: then `main` is only imported. Raises `SettingsError`.
+    """
+    if read_environment().settings_file is not None:
+        triggers()
+
+
+def load_triggers_of(environment: Environment, settings: Settings) -> Triggers:
+    """The triggers file beside the settings file, checked against the settings. Raises `SettingsError`."""
     if settings.triggers is None:
         return Triggers()
     base = Path(environment.settings_file or ".").parent

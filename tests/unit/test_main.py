@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 TREE = ast.parse((ROOT / "main.py").read_text())
@@ -31,11 +34,12 @@ print(json.dumps([seen, sorted(CLIENTS & set(sys.modules))]))
 """
 
 
-def test_main_holds_a_docstring_imports_and_functions() -> None:
+def test_main_holds_a_docstring_imports_the_check_at_start_and_functions() -> None:
     docstring, *rest = TREE.body
+    others = [node for node in rest if not isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef)]
 
     assert isinstance(docstring, ast.Expr)
-    assert all(isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef) for node in rest)
+    assert [ast.unparse(node) for node in others] == ["wiring.check_start()"]
 
 
 def test_every_function_of_main_is_decorated_once_for_the_framework() -> None:
@@ -73,6 +77,44 @@ def test_importing_main_touches_nothing_and_loads_no_google_client() -> None:
     )
 
     assert json.loads(run.stdout) == [[], []]
+
+
+SETTINGS = """
+installation: testing
+project: demo-p
+location: us-central1
+teams: [{name: research, topics: [job-requests]}]
+triggers: triggers.yaml
+"""
+
+
+def importing_main(settings: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "POOL_QUEUE_SETTINGS": str(settings)}
+    command = [sys.executable, "-c", "import main"]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "triggers", "told"),
+    [
+        (SETTINGS, "triggers: []", None),
+        (SETTINGS.replace("us-central1", "Mars/.."), "triggers: []", "location"),
+        (SETTINGS, "triggers: [{nam: x}]", "did you mean name?"),
+        (SETTINGS, None, "triggers"),
+    ],
+    ids=["good", "bad settings", "bad triggers", "no triggers file"],
+)
+def test_a_function_with_wrong_settings_or_triggers_does_not_start(
+    tmp_path: Path, settings: str, triggers: str | None, told: str | None
+) -> None:
+    (tmp_path / "settings.yaml").write_text(settings)
+    if triggers is not None:
+        (tmp_path / "triggers.yaml").write_text(triggers)
+
+    run = importing_main(tmp_path / "settings.yaml")
+
+    assert (run.returncode == 0) == (told is None), run.stderr
+    assert told is None or told in run.stderr
 
 
 def test_every_function_of_main_is_deployed_and_no_other() -> None:
