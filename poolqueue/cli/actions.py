@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import typer
 
+from poolqueue import wiring
 from poolqueue.cli import as_json
 from poolqueue.cli.asking import Answer, publish, wait_for_answer
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.listing import Listing, ended_jobs, live_jobs
 from poolqueue.cli.output import Output
-from poolqueue.cli.plain import jobs_lines, pools_lines
+from poolqueue.cli.plain import dead_letters_lines, jobs_lines, pools_lines
 from poolqueue.cli.reading import DETAILS_LIMIT
+from poolqueue.cli.saving import save
 from poolqueue.cli.session import Session, named_resource
-from poolqueue.cli.tables import counts_line, jobs_table, pools_table, reasons_table
+from poolqueue.cli.tables import counts_line, dead_letters_table, jobs_table, pools_table, reasons_table
 from poolqueue.cli.views import ResourceView
+from poolqueue.config import Environment, load_settings
+from poolqueue.dead_letters import DeadLetter, latest
 from poolqueue.requests.naming import ID_RULE, is_id
 from poolqueue.scheduling.jobs import State
 
@@ -88,6 +93,48 @@ def show_pools(session: Session, output: Output, *, resource: str | None, in_jso
             output.lines(pools_lines(view))
         else:
             output.show(pools_table(view))
+
+
+def show_dead_letters(
+    session: Session, output: Output, *, limit: int, directory: Path | None, in_json: bool
+) -> None:
+    letters = latest(session.documents(), limit=limit, with_content=directory is not None)
+    if in_json:
+        text = as_json.as_text({"dead_letters": [as_json.dead_letter_fields(letter) for letter in letters]})
+        output.lines([text])
+    elif output.is_plain:
+        output.lines(dead_letters_lines(letters))
+    elif letters:
+        output.show(dead_letters_table(letters))
+    if not letters:
+        output.note("every message could be used so far")
+    if directory is not None:
+        for letter in letters:
+            _save(output, letter, directory)
+
+
+def _save(output: Output, letter: DeadLetter, directory: Path) -> None:
+    try:
+        message, script = save(letter, directory)
+    except OSError as error:
+        raise Failure(f"--save {directory}: {error.strerror}", Exit.USAGE) from error
+    if script is not None:
+        output.note(f"saved {message}; to publish it again: sh {script}")
+    elif letter.is_cut:
+        output.note(f"saved the beginning of a message of {letter.size:,} bytes: {message}")
+    else:
+        output.note(f"saved {message}; which came from no topic that it could be published to as it is")
+
+
+def check_settings(output: Output, file: str, *, project: str | None) -> None:
+    """Everything that a function checks when it starts."""
+    environment = Environment(settings_file=file, project=project)
+    settings = load_settings(environment)
+    triggers = wiring.load_triggers_of(environment, settings)
+    regions = ", ".join("/".join(region) for region in settings.regions())
+    teams = ", ".join(team.name for team in settings.teams)
+    told = f"teams {teams}; triggers {len(triggers.triggers)}; regions {regions}"
+    output.tell(f"good: installation {settings.installation}; {told}", style="green")
 
 
 def _views(session: Session, output: Output, resource: str | None, *, details: int) -> Sequence[ResourceView]:

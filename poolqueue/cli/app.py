@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from poolqueue.cli.actions import carry_out, show_ended_jobs, show_live_jobs, show_pools, show_result
+from poolqueue.cli.actions import (
+    carry_out,
+    check_settings,
+    show_dead_letters,
+    show_ended_jobs,
+    show_live_jobs,
+    show_pools,
+    show_result,
+)
 from poolqueue.cli.asking import command_body
-from poolqueue.cli.output import session
+from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
 from poolqueue.messages import CommandKind
 from poolqueue.scheduling.jobs import State
@@ -109,6 +118,42 @@ def pools(
     options = Options(settings_file=settings, project=project, location=location, database=database)
     with session(context, options) as (opened, output):
         show_pools(opened, output, resource=resource, in_json=in_json)
+
+
+@app.command("dead-letters", epilog=EXIT_CODES)
+def dead_letters(
+    context: typer.Context,
+    *,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1_000, help="How many.")] = SHOWN,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write each message to a file here, and a script that publishes it.", metavar="DIR"
+        ),
+    ] = None,
+    in_json: InJson = False,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
+) -> None:
+    """List the messages that could not be used, the latest first, with what was wrong.
+
+    What a message holds is not shown, for it may hold secrets; --save writes it to files of yours.
+    """
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        show_dead_letters(opened, output, limit=limit, directory=save, in_json=in_json)
+
+
+@app.command("check-settings", epilog=EXIT_CODES)
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Settings file (YAML).")],
+    *,
+    project: Annotated[str | None, typer.Option(help="Project, where the settings name none.")] = None,
+) -> None:
+    """Check a settings file, and the triggers file that it names, as functions do when they start."""
+    with telling() as output:
+        check_settings(output, file, project=project)
 
 
 @app.command(epilog=EXIT_CODES)

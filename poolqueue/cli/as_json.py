@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from poolqueue.cli.views import JobView, PoolView, ResourceView
+from poolqueue.dead_letters import DeadLetter, problem_fields
 from poolqueue.scheduling.pools import Drain
 
 
@@ -41,6 +42,20 @@ def resource_fields(view: ResourceView) -> dict[str, Any]:
         "drained": _drain(view.drained),
         "waiting": len(view.waiting),
         "pools": [_pool(pool) for pool in view.pools],
+    }
+
+
+def dead_letter_fields(letter: DeadLetter) -> dict[str, Any]:
+    """Without the message and its attributes, which may hold secrets."""
+    return {
+        "id": letter.id,
+        "at": _time(letter.at),
+        "topic": letter.topic,
+        "message_id": letter.message_id,
+        "bytes": letter.size,
+        "job": letter.job,
+        "command": letter.command,
+        "problems": [problem_fields(problem) for problem in letter.problems],
     }
 
 

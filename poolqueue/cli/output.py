@@ -59,12 +59,29 @@ def session(context: typer.Context, options: Options) -> Iterator[tuple[Session,
     except KeyboardInterrupt as interrupt:
         raise typer.Exit(Exit.INTERRUPTED) from interrupt
     except Exception as error:
-        told = _in_words(error, opened)
-        if told is None:
-            raise
-        for line in f"poolctl: {told.message}".splitlines():
-            output.note(line, style="red")
-        raise typer.Exit(told.code) from error
+        _tell(error, opened, output)
+        raise
+
+
+@contextmanager
+def telling() -> Iterator[Output]:
+    """As `session`, for a command that looks at no installation."""
+    output = Output()
+    try:
+        yield output
+    except Exception as error:
+        _tell(error, None, output)
+        raise
+
+
+def _tell(error: Exception, opened: Session | None, output: Output) -> None:
+    """Ends the process unless it is a fault of ours, to be seen in full."""
+    told = _in_words(error, opened)
+    if told is None:
+        return
+    for line in f"poolctl: {told.message}".splitlines():
+        output.note(line, style="red")
+    raise typer.Exit(told.code) from error
 
 
 def _in_words(error: Exception, opened: Session | None) -> Failure | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from poolqueue.cli import wording
 from poolqueue.cli.views import JobView, ResourceView
+from poolqueue.dead_letters import DeadLetter
 
 GAP = "  "
 
@@ -31,6 +32,10 @@ def pools_lines(view: ResourceView) -> list[str]:
         for fact in wording.facts(pool, view.seen_at)
     ]
     return [*lines, *_aligned([("pool", *wording.POOL_COLUMNS), *rows]), *_aligned(facts)]
+
+
+def dead_letters_lines(letters: Iterable[DeadLetter]) -> list[str]:
+    return _aligned([wording.LETTER_COLUMNS, *(wording.dead_letter(letter) for letter in letters)])
 
 
 def _job(job: JobView) -> tuple[str, ...]:

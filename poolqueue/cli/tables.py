@@ -13,6 +13,7 @@ from rich.text import Text
 from poolqueue.cli import wording
 from poolqueue.cli.text import safe
 from poolqueue.cli.views import HOLDING, JobView, PoolView, ResourceView
+from poolqueue.dead_letters import DeadLetter
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 
 BAR_CELLS = 12
@@ -100,6 +101,18 @@ def _cut(text: str) -> Text:
 
 def _style(job: JobView) -> str:
     return _STATES.get(job.state, "") if job.outcome is None else _OUTCOMES.get(job.outcome, "red")
+
+
+# --- dead letters ----------------------------------------------------------------------------------------
+
+
+def dead_letters_table(letters: Iterable[DeadLetter]) -> Table:
+    table = _table()
+    for name in wording.LETTER_COLUMNS:
+        table.add_column(name, justify="right" if name == "bytes" else "left")
+    for letter in letters:
+        table.add_row(*map(_cut, wording.dead_letter(letter)))
+    return table
 
 
 # --- pools -----------------------------------------------------------------------------------------------

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from poolqueue.cli.text import clock_time, safe, short_time
 from poolqueue.cli.views import JobView, PoolView, ResourceView
+from poolqueue.dead_letters import DeadLetter
 from poolqueue.scheduling.jobs import Reason, State
 from poolqueue.scheduling.pools import Drain
+from poolqueue.scheduling.problems import Problem
 
 NAMES_SHOWN = 3
 NAME_LIMIT = 80  # a refused namesake's id is longer than 63
@@ -47,6 +49,28 @@ def reason(job: JobView) -> str:
     if job.reason is None:
         return note
     return f"{job.reason.value}: {note}" if note else job.reason.value
+
+
+LETTER_COLUMNS = ("time", "topic", "bytes", "refused as", "problem")
+
+
+def dead_letter(letter: DeadLetter) -> tuple[str, ...]:
+    """In the order of `LETTER_COLUMNS`."""
+    return (
+        f"{letter.at:%Y-%m-%d %H:%M:%SZ}",
+        safe(letter.topic.rsplit("/", 1)[-1], limit=NAME_LIMIT),
+        str(letter.size),
+        safe(letter.job or letter.command or "", limit=2 * NAME_LIMIT),
+        _first(letter.problems),
+    )
+
+
+def _first(problems: Sequence[Problem]) -> str:
+    if not problems:
+        return ""
+    more = len(problems) - 1
+    told = f"{problems[0].path}: {problems[0].problem}" if problems[0].path else problems[0].problem
+    return safe(told, limit=NOTE_LIMIT) + (f" … and {more} more" if more else "")
 
 
 def pool_numbers(pool: PoolView) -> tuple[int, ...]:

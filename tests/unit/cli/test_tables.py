@@ -10,8 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from poolqueue.cli.tables import counts_line, jobs_table, occupancy_bar, pools_table, reasons_table
+from poolqueue.cli.tables import (
+    counts_line,
+    dead_letters_table,
+    jobs_table,
+    occupancy_bar,
+    pools_table,
+    reasons_table,
+)
+from poolqueue.dead_letters import DeadLetter
 from poolqueue.scheduling.pools import Drain
+from poolqueue.scheduling.problems import Problem
 from tests.unit.cli.building import (
     GPU,
     LONG_ID,
@@ -137,3 +146,16 @@ def test_reasons_are_told_once_each_with_their_number() -> None:
 
     assert told[0].rstrip().split(maxsplit=2) == ["3", "needs_replicas", "small: needs 1, 0 free"]
     assert told[1].split()[:2] == ["1", "drained"]
+
+
+@pytest.mark.parametrize("text", ["short", "word " * 100, "\x1b[2J", "界" * 300])
+def test_dead_letters_fit_a_terminal_whatever_they_are_about(text: str) -> None:
+    problem = Problem(path=text, value=text, problem=text, remedy=text)
+    letter = DeadLetter(
+        id="1", at=NOW, topic=text, message_id="1", size=7, job=text, problems=(problem,) * 2, attributes={}
+    )
+
+    lines = drawn(dead_letters_table([letter])).splitlines()
+
+    assert max(Console().measure(each).maximum for each in lines) <= 80
+    assert "\x1b" not in "".join(lines)
