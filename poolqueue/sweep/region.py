@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from poolqueue.observation import on_resource
 from poolqueue.ports import CustomJob, Query, VertexUnavailable
 from poolqueue.records import ResourceName, read_resource, region_key
 from poolqueue.scheduling.pools import Resource
-from poolqueue.sweep.resource import ResourceSweep
+from poolqueue.sweep.allowance import Allowance
+from poolqueue.sweep.resource import NEVER, ResourceSweep
 from poolqueue.system import System
 
 RESOURCES_LIMIT = 500
 LISTING_FRESH = timedelta(seconds=60)
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 log = logging.getLogger(__name__)
 
@@ -75,24 +75,24 @@ class _Region:
         """The resource observed longest ago comes first, so that no sweep is cut short of the same ones."""
         if not self._look():
             return
+        allowance = Allowance(self._system.clock, self.name, deadline)
         in_turn = _rotated(list(self._known.values()), self._at)
         in_turn.sort(key=lambda resource: resource.observed_at or NEVER)
         for resource in in_turn:
-            if self._system.clock() >= deadline:
-                log.warning("sweep_cut_short", extra={"region": self.name})
+            if allowance.is_over():
                 return
             if not self._is_fresh() and not self._look():
                 return
             with faults.kept(resource=resource.name):
-                self._sweep_one(resource.name, deadline)
+                self._sweep_one(resource.name, allowance)
 
-    def _sweep_one(self, full_name: str, deadline: datetime) -> None:
+    def _sweep_one(self, full_name: str, allowance: Allowance) -> None:
         resource = self._known.get(full_name)
         if resource is None:
             return
         name = ResourceName.from_full(full_name)
         listed = on_resource(self._listed, name)
-        ResourceSweep(self._system, name, resource, listed, at=self._at, deadline=deadline).run()
+        ResourceSweep(self._system, name, resource, listed, at=self._at, allowance=allowance).run()
 
     def _is_fresh(self) -> bool:
         return self._system.clock() - self._at <= LISTING_FRESH

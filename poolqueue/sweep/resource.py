@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from poolqueue.announcing import Announcement, announce
@@ -37,12 +37,14 @@ from poolqueue.scheduling.changes import (
 from poolqueue.scheduling.events import Announced, Event
 from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pools import Reservation, Resource
+from poolqueue.sweep.allowance import Allowance
 from poolqueue.system import System
 
 LOOKUPS_LIMIT = 100
 LATE_COPIES_LIMIT = 20
 CHANGES_AT_ONCE = 20  # of 256 KB each, at the most
 CANCEL_AGAIN = timedelta(seconds=60)
+NEVER = datetime.min.replace(tzinfo=UTC)
 ABSENT_AT_LEAST = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
@@ -68,13 +70,13 @@ class ResourceSweep:
         listed: Sequence[CustomJob],
         *,
         at: datetime,
-        deadline: datetime,
+        allowance: Allowance,
     ) -> None:
         self._system = system
         self._name = name
         self._resource = resource
         self._listed = listed
-        self._deadline = deadline
+        self._allowance = allowance
         self._now = at
         self._to_cancel: list[str] = []  # once the reason is recorded: a cancel without one would end the job
         self._max_pending = system.settings.of_resource(name.id).max_pending
@@ -97,12 +99,14 @@ class ResourceSweep:
         self._cancel_late_copies(compared.stray)
         self._settle(changes, [seen, *self._announce_again()])
         for custom_job in self._to_cancel:
+            if self._allowance.is_over():
+                return
             self._cancel(custom_job)
 
     def _settle(self, changes: Sequence[Change], events: Sequence[Event]) -> None:
         """What was observed goes with the first commit; the last one admits."""
         first, *rest = _chunks(changes)
-        repair = partial(settle, self._system, self._name, deadline=self._deadline, linger=False)
+        repair = partial(settle, self._system, self._name, deadline=self._allowance.deadline, linger=False)
         repair(first, events=events, arrivals=True)
         for chunk in rest:
             repair(chunk)
@@ -130,7 +134,8 @@ class ResourceSweep:
     # --- listed, and reserved
 
     def _progress(self, seen: Iterable[tuple[Reservation, CustomJob]]) -> Iterable[Change]:
-        for reservation, custom_job in seen:
+        """Whoever was asked to be cancelled longest ago comes first: cancels are limited."""
+        for reservation, custom_job in sorted(seen, key=lambda pair: pair[0].cancelled_at or NEVER):
             key = job_key(reservation.team, reservation.job_id)
             token = reservation.token
             if custom_job.state is CustomJobState.RUNNING and not reservation.running:
@@ -141,13 +146,16 @@ class ResourceSweep:
             yield from self._timers(key, reservation, custom_job)
 
     def _timers(self, key: str, reservation: Reservation, custom_job: CustomJob) -> Iterable[Change]:
+        """What is not allowed any more is not recorded either, so that the next sweep begins with it."""
         waited = self._now - reservation.reserved_at
         pending = not reservation.running and custom_job.state is not CustomJobState.RUNNING
         if reservation.cancelled_at is not None:
-            if self._now - reservation.cancelled_at > CANCEL_AGAIN:
+            if self._now - reservation.cancelled_at > CANCEL_AGAIN and self._allowance.take_cancel():
                 self._to_cancel.append(custom_job.name)
                 yield CancelRepeated(key=key, token=reservation.token)
-        elif (pending and waited > self._max_pending) or custom_job.state is CustomJobState.PAUSED:
+            return
+        is_stuck = (pending and waited > self._max_pending) or custom_job.state is CustomJobState.PAUSED
+        if is_stuck and self._allowance.take_cancel():
             self._to_cancel.append(custom_job.name)
             name = custom_job.name
             yield PendingTooLong(key=key, token=reservation.token, custom_job=name, waited=waited)
@@ -159,8 +167,7 @@ class ResourceSweep:
         chosen = sorted(missing, key=lambda r: r.reserved_at)[:LOOKUPS_LIMIT]
         jobs = self._jobs(job_key(r.team, r.job_id) for r in chosen)
         for reservation in chosen:
-            if self._system.clock() >= self._deadline:
-                log.warning("sweep_cut_short", extra={"resource": self._name.full})
+            if not self._allowance.take_lookup():
                 return
             key = job_key(reservation.team, reservation.job_id)
             try:
@@ -217,18 +224,23 @@ class ResourceSweep:
         for custom_job in chosen:
             token = custom_job.labels[TOKEN_LABEL]
             job = jobs.get(_key_of(custom_job))
-            if job is None or token not in job.tokens or not self._is_still_late(custom_job, job):
+            if job is None or token not in job.tokens or not self._may_be_late(custom_job, job):
+                continue
+            if not self._allowance.take_lookup() or not self._allowance.take_cancel():
+                return
+            if not self._is_alive(custom_job):
                 continue
             log.error("late_copy", extra={"job": job.key, "custom_job": custom_job.name})
             self._cancel(custom_job.name)
 
-    def _is_still_late(self, custom_job: CustomJob, job: Job) -> bool:
-        """Not the job's own, nor one that may become so, nor one whose end the listing has yet to show."""
-        recorded = job.custom_job
-        if recorded is not None and recorded.rsplit("/", 1)[-1] == custom_job.number:
-            return False
-        if job.token == custom_job.labels[TOKEN_LABEL] and job.ended is None and recorded is None:
-            return False
+    def _may_be_late(self, custom_job: CustomJob, job: Job) -> bool:
+        """Neither the job's own nor one that may become so."""
+        if job.custom_job is not None:
+            return job.custom_job.rsplit("/", 1)[-1] != custom_job.number
+        return job.token != custom_job.labels[TOKEN_LABEL] or job.ended is not None
+
+    def _is_alive(self, custom_job: CustomJob) -> bool:
+        """The listing may have yet to show its end."""
         try:
             current = self._system.observer.custom_job(custom_job.name)
         except VertexUnavailable:

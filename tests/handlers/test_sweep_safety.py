@@ -12,6 +12,7 @@ from poolqueue.ports import INSTALLATION_LABEL, JOB_LABEL, TEAM_LABEL, TOKEN_LAB
 from poolqueue.records import read_resource, resource_path
 from poolqueue.scheduling.jobs import State
 from poolqueue.scheduling.pools import occupied
+from poolqueue.sweep.allowance import CANCELS_IN_REGION, LOOKUPS_IN_REGION, Allowance
 from tests.support.installation import LOCATION, Installation, pool, request
 from tests.support.soundness import check
 
@@ -356,3 +357,95 @@ def test_after_a_start_that_was_taken_refusals_begin_anew(installation: Installa
     installation.ask(request("second"))
 
     assert installation.job("second").state in {State.SUBMITTED, State.RUNNING}  # some 15 s later
+
+
+# --- bounded work -----------------------------------------------------------------------------------------
+
+
+class SlowCancels:
+    """Counts cancels; each takes a while and has no effect."""
+
+    def __init__(self, installation: Installation, seconds: float = 0) -> None:
+        self._clock = installation.clock
+        self._seconds = seconds
+        self.asked: list[str] = []
+
+    def cancel(self, name):
+        self._clock.advance(seconds=self._seconds)
+        self.asked.append(name)
+        return False
+
+
+def with_all_stuck(installing, project: str, jobs: int) -> Installation:
+    """That many custom jobs on two resources, pending for too long."""
+    ids = ("shared", "other")
+    resources = [
+        {"project": project, "location": LOCATION, "id": id_, "pools": [pool(replicas=jobs)]} for id_ in ids
+    ]
+    installation = installing(
+        persistent_resources=resources,
+        behaviour={"stay_pending": "stuck*"},
+        settings={"resource_defaults": {"max_pending": "5m"}, "timing": {"invocation": "100s"}},
+    )
+    for number in range(jobs):
+        job_spec = {"persistentResourceId": ids[number % 2]}
+        installation.ask(request(f"stuck{number}", job_spec=job_spec))
+    installation.sweep()
+    installation.clock.advance(minutes=6)
+    return installation
+
+
+def cancelling_sweep(installation: Installation, submitter) -> None:
+    swept.handle(replace(installation.system, submitter=submitter), installation.delivery("sweeps", b"{}"))
+
+
+def test_a_sweep_cancels_a_limited_number_and_the_next_ones_the_rest_before_any_again(
+    installing, demo_project
+) -> None:
+    jobs = CANCELS_IN_REGION + 5
+    installation = with_all_stuck(installing, demo_project, jobs)
+    cancels = SlowCancels(installation)
+
+    cancelling_sweep(installation, cancels)
+    assert len(cancels.asked) == CANCELS_IN_REGION
+    installation.clock.advance(seconds=61)
+    cancelling_sweep(installation, cancels)
+
+    assert len(set(cancels.asked)) == jobs
+    assert len(cancels.asked) == 2 * CANCELS_IN_REGION
+
+
+def test_a_sweep_whose_cancels_take_long_ends_in_time_and_the_next_one_repeats_them(
+    installing, demo_project
+) -> None:
+    installation = with_all_stuck(installing, demo_project, 8)
+    slow = SlowCancels(installation, seconds=30)
+
+    cancelling_sweep(installation, slow)
+    assert len(slow.asked) <= 4
+    installation.clock.advance(seconds=61)
+    cancelling_sweep(installation, slow)
+
+    assert len(slow.asked) > 4
+
+
+def test_late_copies_are_cancelled_within_the_time_of_a_sweep(installing) -> None:
+    installation = installing(pools=[pool(replicas=9)], settings={"timing": {"invocation": "100s"}})
+    real(installation)
+    for _ in range(8):
+        clone(installation, "real")
+    slow = SlowCancels(installation, seconds=30)
+
+    cancelling_sweep(installation, slow)
+
+    assert 1 <= len(slow.asked) <= 4
+
+
+def test_the_lookups_of_a_region_are_limited_and_end_with_its_time() -> None:
+    plenty = Allowance(lambda: NEVER, "region", NEVER + timedelta(seconds=1))
+    over = Allowance(lambda: NEVER + timedelta(seconds=1), "region", NEVER + timedelta(seconds=1))
+
+    assert [plenty.take_lookup() for _ in range(LOOKUPS_IN_REGION + 1)] == [True] * LOOKUPS_IN_REGION + [
+        False
+    ]
+    assert not over.take_lookup()
