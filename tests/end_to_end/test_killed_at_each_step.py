@@ -26,6 +26,8 @@ ALL = {**EFFECTS, **dict.fromkeys(("documents.read", "documents.find"), (When.BE
 RESOURCES = [f"r{number}" for number in range(60)]
 SIGKILL = 9
 
+pytestmark = pytest.mark.timeout(240)
+
 WAYS = [
     pytest.param(Kind.EMBEDDED, ALL, False, id="alone"),
     pytest.param(Kind.EMBEDDED, ALL, True, id="among rivals"),
