@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from poolqueue.cli.viewing import Snapshot, ended_view, resource_view
@@ -33,6 +33,7 @@ ARRIVALS_LIMIT = 200
 DETAILS_LIMIT = 500
 SLOTS_ASKED = 50
 CREATES_PER_MINUTE = 50
+CALL_TIMEOUT = timedelta(seconds=60)
 
 # An ended job without what may be large: the request's body and the history.
 ENDED_FIELDS = (
@@ -50,6 +51,7 @@ class Reader:
     regions: Sequence[tuple[str, str]]
     policy_of: Callable[[str], Policy] = lambda _id: Policy()
     creates_per_minute: int = CREATES_PER_MINUTE
+    call_timeout: timedelta = CALL_TIMEOUT
 
     @classmethod
     def of(
@@ -61,6 +63,7 @@ class Reader:
             regions=settings.regions() if regions is None else regions,
             policy_of=lambda id_: Policy(patience=settings.of_resource(id_).patience),
             creates_per_minute=settings.pacing.creates_per_minute,
+            call_timeout=settings.timing.call_timeout,
         )
 
     def resources(
@@ -108,6 +111,7 @@ class Reader:
             jobs=self._jobs(_oldest(resource, details)),
             slots=self._slots(name, now),
             policy=self.policy_of(name.id),
+            call_timeout=self.call_timeout,
             more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
         )
         return resource_view(snapshot, now=now)

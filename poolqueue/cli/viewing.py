@@ -28,6 +28,8 @@ from poolqueue.scheduling.pools import (
     reserved,
 )
 
+UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its custom job, then it goes again"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
@@ -40,6 +42,7 @@ class Snapshot:
     jobs: Mapping[str, Job] = field(default_factory=dict)
     slots: int = 50
     policy: Policy = field(default_factory=Policy)
+    call_timeout: timedelta = timedelta(seconds=60)
     more_arrivals: bool = False
 
 
@@ -49,8 +52,7 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     shares = _Shares(resource)
     verdicts = decide(resource, snapshot.waiting, now=now, slots=snapshot.slots, policy=snapshot.policy)
     holding = [
-        _holding(reservation, name, snapshot.jobs, shares, now)
-        for reservation in resource.reservations.values()
+        _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()
     ]
     return ResourceView(
         name=name,
@@ -178,16 +180,17 @@ def _backoff(resource: Resource, pool: Pool, now: datetime) -> Backoff | None:
 
 
 def _holding(
-    reservation: Reservation, name: ResourceName, jobs: Mapping[str, Job], shares: _Shares, now: datetime
+    reservation: Reservation, name: ResourceName, snapshot: Snapshot, shares: _Shares, now: datetime
 ) -> JobView:
     """From the reservation, and more exactly where the job's document was read and is of this attempt."""
-    job = jobs.get(job_key(reservation.team, reservation.job_id))
+    job = snapshot.jobs.get(job_key(reservation.team, reservation.job_id))
     if job is not None and job.token != reservation.token:
         job = None
     state = job.state if job is not None and job.state in HOLDING else _state(reservation)
     started = job.started if job is not None else None
     since = started or reservation.reserved_at
     is_started = started is not None or reservation.running
+    reason, note = _why_held(job, answered_by=reservation.submit_by + snapshot.call_timeout, now=now)
     return JobView(
         team=reservation.team,
         job_id=reservation.job_id,
@@ -198,8 +201,17 @@ def _holding(
         held=None if is_started else now - reservation.reserved_at,
         ran=now - since if is_started else None,
         priority=None if job is None else job.priority,
-        reason=None if job is None else job.reason,
+        reason=reason,
+        note=note,
     )
+
+
+def _why_held(job: Job | None, *, answered_by: datetime, now: datetime) -> tuple[Reason | None, str]:
+    if job is None:
+        return None, ""
+    if job.state is State.RESERVED and now > answered_by:
+        return Reason.SUBMISSION_UNRESOLVED, UNRESOLVED
+    return job.reason, ""
 
 
 def _state(reservation: Reservation) -> State:

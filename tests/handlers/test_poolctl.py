@@ -284,3 +284,17 @@ def test_a_topic_that_does_not_answer_is_one_line(poolctl: Poolctl) -> None:
     told = poolctl("cancel", "a", "--reason", "x", exit_code=Exit.UNREACHABLE)
 
     assert told == "poolctl: Pub/Sub does not answer: look at the network, and try again\n"
+
+
+def test_a_job_whose_create_was_never_answered_is_shown_as_unresolved(
+    tmp_path: Path, demo_project: str
+) -> None:
+    timing = {"timing": {"call_timeout": "1s"}}
+    with Installation(tmp_path, demo_project, settings=timing) as installation:
+        installation.stand_in.behave(never_answer={"CreateCustomJob": 1})
+        installation.ask(request("lost"))
+        installation.clock.advance(minutes=3)
+
+        (job,) = Poolctl(installation).listed()
+
+    assert (job["state"], job["reason"]) == ("reserved", "submission_unresolved")

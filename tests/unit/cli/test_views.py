@@ -183,3 +183,22 @@ def test_an_ended_job_tells_how_long_it_waited_and_ran() -> None:
 )
 def test_specs_are_told_briefly_and_completely(spec: str, shown: str) -> None:
     assert short_spec(spec) == shown
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "reason"),
+    [
+        (State.RESERVED, 61, Reason.SUBMISSION_UNRESOLVED),
+        (State.RESERVED, 59, None),
+        (State.SUBMITTED, 61, None),
+        (State.RUNNING, 61, None),
+    ],
+)
+def test_a_submission_without_an_answer_in_time_is_told_to_be_unresolved(
+    state: State, seconds: float, reason: Reason | None
+) -> None:
+    held = reservations(reservation("a", submit_by=NOW - timedelta(seconds=seconds)))
+    (shown,) = seen(reservations=held, jobs=[reserved_job("a", state)]).holding
+
+    assert shown.reason is reason
+    assert ("sweeps look for" in shown.note) == (reason is not None)
