@@ -148,3 +148,13 @@ def total(parts: Iterable[Mapping[PoolKey, int]]) -> Counter[PoolKey]:
     for part in parts:
         result.update(part)
     return result
+
+
+def is_forgettable(resource: Resource) -> bool:
+    """Was it missing when it was last observed, and is there nothing that its record is needed for?
+
+    It also says how many documents its queue has, so one with several stays.
+    """
+    needed = resource.reservations or resource.waiting or resource.drained or resource.unannounced
+    was_missing = resource.state == "MISSING" and resource.observed_at is not None
+    return was_missing and not needed and resource.shards == 1

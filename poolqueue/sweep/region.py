@@ -101,6 +101,8 @@ class _Region:
         """Our records are read before the listing is asked for; False when there is nothing to sweep."""
         where = {"region": region_key(self._project, self._location)}
         found = self._system.documents.find(Query(collection="resources", where=where, limit=RESOURCES_LIMIT))
+        if len(found) == RESOURCES_LIMIT:
+            log.error("too_many_resources", extra={"region": self.name, "limit": RESOURCES_LIMIT})
         resources = [read_resource(document.fields) for document in found if document.fields]
         self._known = {resource.name: resource for resource in resources}
         if not self._known:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,11 +20,14 @@ from poolqueue.ports import (
     JOB_LABEL,
     TEAM_LABEL,
     TOKEN_LABEL,
+    Conflict,
     CustomJob,
     CustomJobState,
+    Delete,
+    ResourceState,
     VertexUnavailable,
 )
-from poolqueue.records import ResourceName, job_path, read_job
+from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
 from poolqueue.scheduling.changes import (
     Adopted,
     CancelRepeated,
@@ -36,13 +40,14 @@ from poolqueue.scheduling.changes import (
 )
 from poolqueue.scheduling.events import Announced, Event
 from poolqueue.scheduling.jobs import Job, job_key
-from poolqueue.scheduling.pools import Reservation, Resource
+from poolqueue.scheduling.pools import Reservation, Resource, is_forgettable
 from poolqueue.sweep.allowance import Allowance
 from poolqueue.system import System
 
 LOOKUPS_LIMIT = 100
 LATE_COPIES_LIMIT = 20
 CHANGES_AT_ONCE = 20  # of 256 KB each, at the most
+FORGOTTEN_AFTER = timedelta(hours=1)
 CANCEL_AGAIN = timedelta(seconds=60)
 NEVER = datetime.min.replace(tzinfo=UTC)
 ABSENT_AT_LEAST = timedelta(seconds=30)
@@ -87,6 +92,9 @@ class ResourceSweep:
         except VertexUnavailable as error:
             log.warning("resource_not_observed", extra={"resource": self._name.full, "error": str(error)})
             return
+        if view.state is ResourceState.MISSING and is_forgettable(self._resource):
+            self._forget_in_time()
+            return
         seen = observed(
             view,
             self._listed,
@@ -110,6 +118,21 @@ class ResourceSweep:
         repair(first, events=events, arrivals=True)
         for chunk in rest:
             repair(chunk)
+
+    def _forget_in_time(self) -> None:
+        """Missing, and nobody waits for it: a name that somebody mistyped, say. It is not written each
+        minute, and after a while its document is deleted; a new job makes it anew.
+        """
+        self._settle([], [])
+        assert self._resource.observed_at is not None
+        if self._now - self._resource.observed_at < FORGOTTEN_AFTER:
+            return
+        document = self._system.documents.read([resource_path(self._name)])[0]
+        if document.fields is None or read_resource(document.fields) != self._resource:
+            return
+        with suppress(Conflict):  # somebody needs it after all
+            self._system.documents.commit([Delete(path=document.path, version=document.version)])
+            log.info("resource_forgotten", extra={"resource": self._name.full})
 
     def _compare(self) -> _Compared:
         installation = self._system.settings.installation
