@@ -180,12 +180,9 @@ class Draft:
         self.moved[job.key] = Moved(before=before, after=job)
 
     def _resource_writes(self) -> list[Write]:
-        path = resource_path(self._snapshot.name)
-        if self.resource == self._snapshot.resource and self._snapshot.version is not None:
+        if self.resource == self._snapshot.resource:
             return []
-        fields = write_resource(self.resource)
-        if self._snapshot.version is None:
-            return [Create(path=path, fields=fields)]
+        path, fields = resource_path(self._snapshot.name), write_resource(self.resource)
         return [Replace(path=path, fields=fields, version=self._snapshot.version)]
 
     def _queue_writes(self) -> list[Write]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from poolqueue.ports import Documents, Query
+from poolqueue.ports import Create, Documents, Query
 from poolqueue.records import (
     Queue,
     ResourceName,
@@ -16,6 +16,7 @@ from poolqueue.records import (
     read_queue,
     read_resource,
     resource_path,
+    write_resource,
 )
 from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.jobs import Job
@@ -42,7 +43,7 @@ class Snapshot:
     name: ResourceName
     documents: Documents
     resource: Resource
-    version: object | None
+    version: object
     arrivals: dict[str, StoredJob] = field(default_factory=dict)
     endings: list[CustomJobEnded] = field(default_factory=list)
     more_arrivals: bool = False
@@ -75,8 +76,11 @@ class Snapshot:
 
 def read_snapshot(documents: Documents, name: ResourceName, *, arrivals: bool, endings: bool) -> Snapshot:
     document = documents.read([resource_path(name)])[0]
-    resource = Resource(name=name.full) if document.fields is None else read_resource(document.fields)
-    snapshot = Snapshot(name=name, documents=documents, resource=resource, version=document.version)
+    if document.fields is None:
+        snapshot = _first_mention(documents, name)
+    else:
+        resource = read_resource(document.fields)
+        snapshot = Snapshot(name=name, documents=documents, resource=resource, version=document.version)
     if endings:
         ended, snapshot.more_endings = _read_inbox(snapshot, endings_inbox(name.key))
         snapshot.endings = [CustomJobEnded(**s.job.ending) for s in ended if s.job.ending is not None]
@@ -84,6 +88,14 @@ def read_snapshot(documents: Documents, name: ResourceName, *, arrivals: bool, e
         arrived, snapshot.more_arrivals = _read_inbox(snapshot, name.key)
         snapshot.arrivals = {stored.job.key: stored for stored in arrived}
     return snapshot
+
+
+def _first_mention(documents: Documents, name: ResourceName) -> Snapshot:
+    """The resource's document comes before all else: the sweep finds what a dead process left through it."""
+    resource = Resource(name=name.full)
+    create = Create(path=resource_path(name), fields=write_resource(resource))
+    version = documents.commit([create])[0]
+    return Snapshot(name=name, documents=documents, resource=resource, version=version)
 
 
 def _read_inbox(snapshot: Snapshot, inbox: str) -> tuple[list[StoredJob], bool]:

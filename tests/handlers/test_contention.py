@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 from dataclasses import replace
@@ -10,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from handlers import job_requested
 from poolqueue.cycle import run
 from poolqueue.cycle.bell import BellHolder
 from poolqueue.cycle.round import UNANNOUNCED_LIMIT
 from poolqueue.cycle.snapshot import INBOX_LIMIT
-from poolqueue.ports import Replace
+from poolqueue.ports import Conflict, Replace
 from poolqueue.records import resource_path, write_resource
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 from poolqueue.scheduling.pools import Unannounced
@@ -242,3 +244,43 @@ def test_while_outcomes_cannot_be_published_nothing_begins_that_could_not_be_ann
         installation.sweep()
 
     assert installation.job("second").state in {State.SUBMITTED, State.RUNNING}
+
+
+def test_a_request_left_to_a_holder_who_died_in_a_resources_first_round_is_not_forgotten(
+    tmp_path: Path, demo_project: str
+) -> None:
+    class Dies(BaseException):
+        pass
+
+    class FirstRoundFails:
+        """The first round meets a rival; the process dies once it has taken the bell for the next."""
+
+        def __init__(self, documents: Any) -> None:
+            self._documents = documents
+            self._alive = True
+            self._rival = True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._documents, name)
+
+        def commit(self, writes: Any) -> Any:
+            if self._rival and len(writes) > 1:
+                self._rival = False
+                raise Conflict("somebody was faster")
+            versions = self._documents.commit(writes)
+            if self._alive and writes[0].path.startswith("bells/"):
+                self._alive = False
+                raise Dies
+            return versions
+
+    with Installation(tmp_path, demo_project, wrap=FirstRoundFails) as installation:
+        delivery = installation.delivery("job-requests", json.dumps(request("first")).encode())
+        with pytest.raises(Dies):
+            job_requested.handle(installation.system, delivery)
+        job_requested.handle(installation.system, delivery)
+        assert installation.states("first") == ["queued"]
+
+        installation.clock.advance(seconds=61)
+        installation.sweep()
+
+        assert installation.job("first").state in {State.SUBMITTED, State.RUNNING}
