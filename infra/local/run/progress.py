@@ -56,6 +56,12 @@ class JobProgress:
             return None
         return datetime.fromisoformat(ended) - datetime.fromisoformat(started)
 
+    @property
+    def reserved(self) -> datetime | None:
+        """When its replicas were first set aside."""
+        found = [each["at"] for each in self.announced if each["state"] == State.RESERVED.value]
+        return datetime.fromisoformat(found[0]) if found else None
+
     def at(self, sequence: int) -> datetime | None:
         found = [each["at"] for each in self.announced if each["sequence"] == sequence]
         return datetime.fromisoformat(found[0]) if found else None

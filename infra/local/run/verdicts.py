@@ -94,14 +94,19 @@ def _together(results: Iterable[Result]) -> Iterator[str]:
 
 
 def _order(results: Sequence[Result]) -> Iterator[str]:
-    """Older jobs that had no replicas yet when the urgent one was considered must get theirs later."""
+    """Older jobs that had no replicas yet when the urgent one was considered must get theirs later.
+
+    Those admitted by the same decision are submitted side by side: which Vertex AI takes first is chance.
+    """
     by_name = {each.entry.job: each for each in results}
     for each in results:
         if not each.entry.before:
             continue
         considered = each.progress.at(2) if each.progress else None
         taken = _taken(each)
-        older = [_taken(by_name[name]) for name in each.entry.before]
+        older = [
+            _taken(by_name[name]) for name in each.entry.before if not _together_with(each, by_name[name])
+        ]
         if considered is None or taken is None:
             yield f"{each.job_id} never got replicas"
             continue
@@ -110,6 +115,11 @@ def _order(results: Sequence[Result]) -> Iterator[str]:
             yield f"no older job was waiting when {each.job_id} came: this machine is too slow to show it"
         elif any(at is not None and at < taken for at in later):
             yield f"an older job got its replicas before {each.job_id}"
+
+
+def _together_with(one: Result, other: Result) -> bool:
+    moments = [each.progress.reserved if each.progress else None for each in (one, other)]
+    return moments[0] is not None and moments[0] == moments[1]
 
 
 def _taken(result: Result) -> datetime | None:

@@ -186,3 +186,15 @@ def test_progress_counts_a_repeated_announcement_once_and_in_order() -> None:
     assert found.is_complete
     assert found.outcome is Outcome.SUCCEEDED
     assert not progress(heard[1:3])["a"].is_considered
+
+
+def test_an_older_job_admitted_by_the_same_decision_may_reach_vertex_ai_first() -> None:
+    """Another older job, admitted later, is what the urgent one passed."""
+    together = said("queued", "queued", "reserved", "ended", outcome="succeeded")
+    results = all_well()
+    results["urgent"] = replace(
+        result("urgent", taken=5, expected={"before": ("older", "beside")}), progress=together
+    )
+    results["beside"] = result("beside", taken=4, progress=together)
+
+    assert problems(results) == []
