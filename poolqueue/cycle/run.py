@@ -1,4 +1,14 @@
-"""The admission cycle: from the bell to the recorded answer, in numbered steps."""
+"""The admission cycle: from the bell to the recorded answer, in numbered steps.
+
+Three ways in, one round (`round.py`) inside:
+
+- `ring`: something new was recorded; new jobs are taken up, and whatever fits is admitted.
+- `end`: a custom job ended; its end first, then whatever fits. Among rivals the end is only noted on its job.
+- `settle`: changes that must be made come what may (a command, a sweep's findings), then whatever fits.
+
+A round without the bell does just that. With the bell, rounds go on, and take up new jobs and noted ends too,
+until nobody rings any more.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of
 from poolqueue.scheduling.events import DoubtedReadiness, Event, Noted, Released, SubmissionRefused
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
-from poolqueue.scheduling.pools import Reservation, Resource
+from poolqueue.scheduling.pools import Resource
 
 FIRST_SETBACK = timedelta(seconds=10)
 LONGEST_SETBACK = timedelta(minutes=10)
@@ -57,17 +57,17 @@ class CustomJobEnded:
         ending = ending_of(self.state, self.error_code, self.error, ran=self.started is not None)
         if ending is None:
             return NOTHING
-        if _is_another(job, self.token, self.custom_job):
+        if is_another(job, self.token, self.custom_job):
             return NOTHING
-        released = _released(resource, self.token, now, settles=ending is not Ending.CAPACITY)
-        if job is None or not _is_current(job, self.token):
+        released = released_by(resource, self.token, now, settles=ending is not Ending.CAPACITY)
+        if job is None or not is_current(job, self.token):
             return Effect(events=released)
         refused = self._refusal(ending, resource, now)
         return Effect(job=self._moved(job, ending, now), events=(*released, *refused))
 
     def noted(self, job: Job) -> Job | None:
         """The job with its end noted for the next cycle to take up; None when it is not this attempt's."""
-        if not _is_current(job, self.token) or _is_another(job, self.token, self.custom_job):
+        if not is_current(job, self.token) or is_another(job, self.token, self.custom_job):
             return None
         return replace(job, inbox=True, ending=asdict(self))
 
@@ -131,13 +131,13 @@ class SubmissionFailed:
 
     def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
         reservation = resource.reservations.get(self.token)
-        events: list[Event] = [*_released(resource, self.token, now, settles=False)]
+        events: list[Event] = [*released_by(resource, self.token, now, settles=False)]
         if reservation is not None and self.pools_refused:
             pools = tuple(reservation.replicas)
             events.append(SubmissionRefused(pools=pools, reason=self.reason, at=now))
         if self.not_ready:
             events.append(DoubtedReadiness())
-        if job is None or not _is_current(job, self.token):
+        if job is None or not is_current(job, self.token):
             return Effect(events=tuple(events))
         return Effect(job=self._moved(job, now), events=tuple(events))
 
@@ -153,154 +153,6 @@ class SubmissionFailed:
             note=self.message,
             error=self.message,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Adopted:
-    """A custom job with this token was found at Vertex AI; its create call may never have been answered."""
-
-    key: str
-    token: str
-    custom_job: str
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        reservation = resource.reservations.get(self.token)
-        if reservation is None:
-            return NOTHING
-        if _is_another(job, self.token, self.custom_job):
-            return _reminded(job, reservation)
-        noted = (Noted(reservation=_seen(reservation, self.custom_job)),)
-        if job is None or not _is_current(job, self.token) or job.custom_job is not None:
-            return Effect(events=noted)
-        return Effect(job=submitted(job, custom_job=self.custom_job, now=now), events=noted)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SeenRunning:
-    """The custom job of this token was seen running."""
-
-    key: str
-    token: str
-    custom_job: str
-    started: datetime | None
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        reservation = resource.reservations.get(self.token)
-        if reservation is None:
-            return NOTHING
-        if _is_another(job, self.token, self.custom_job):
-            return _reminded(job, reservation)
-        noted = (Noted(reservation=replace(_seen(reservation, self.custom_job), running=True)),)
-        if job is None or not _is_current(job, self.token):
-            return Effect(events=noted)
-        if job.state not in {State.RESERVED, State.SUBMITTED}:
-            return Effect(events=noted)
-        running = move(
-            job,
-            State.RUNNING,
-            at=now,
-            custom_job=self.custom_job,
-            submitted=job.submitted or now,
-            started=self.started or now,
-        )
-        return Effect(job=running, events=noted)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PendingTooLong:
-    """The custom job of this token was accepted but never ran: it is being cancelled, to be requeued."""
-
-    key: str
-    token: str
-    custom_job: str
-    waited: timedelta
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        reservation = resource.reservations.get(self.token)
-        if reservation is None or job is None or not _is_current(job, self.token):
-            return NOTHING
-        if _is_another(job, self.token, self.custom_job):
-            return NOTHING
-        noted = (Noted(reservation=replace(reservation, cancelled_at=now)),)
-        if job.state is State.CANCELLING:
-            return Effect(events=noted)
-        note = f"accepted by Vertex AI but not running after {self.waited.total_seconds():.0f} s"
-        cancelling = move(
-            job,
-            State.CANCELLING,
-            at=now,
-            reason=Reason.PENDING_TOO_LONG,
-            note=note,
-            cancel_reason=Reason.PENDING_TOO_LONG,
-        )
-        return Effect(job=cancelling, events=noted)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CancelRepeated:
-    """A cancel of this token's custom job was asked for once more."""
-
-    key: str
-    token: str
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        del job
-        reservation = resource.reservations.get(self.token)
-        if reservation is None:
-            return NOTHING
-        return Effect(events=(Noted(reservation=replace(reservation, cancelled_at=now)),))
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundAbsent:
-    """A sweep found no custom job with this token, though its create call has had the time to take effect."""
-
-    key: str
-    token: str
-    at: datetime
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        del job, now
-        reservation = resource.reservations.get(self.token)
-        if reservation is None or reservation.absent_since is not None:
-            return NOTHING
-        return Effect(events=(Noted(reservation=replace(reservation, absent_since=self.at)),))
-
-
-def never_created(key: str, token: str) -> SubmissionFailed:
-    """Settled: no custom job of this token in the listings of two sweeps, the second of them after
-    `submit_by`, the call's timeout and the quiet period.
-    """
-    return SubmissionFailed(
-        key=key,
-        token=token,
-        reason=Reason.NEVER_CREATED,
-        message="no custom job with this submission token was found by two sweeps",
-        backs_off=False,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CustomJobVanished:
-    """Vertex AI knows the recorded custom job of this token no more: somebody deleted it."""
-
-    key: str
-    token: str
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        events = _released(resource, self.token, now)
-        if job is None or not _is_current(job, self.token):
-            return Effect(events=events)
-        asked = job.cancel_reason is Reason.ASKED
-        lost = move(
-            job,
-            State.ENDED,
-            at=now,
-            outcome=Outcome.CANCELLED if asked else Outcome.LOST,
-            reason=Reason.ASKED if asked else Reason.CUSTOM_JOB_DELETED,
-            note="the custom job was deleted at Vertex AI before its end was seen",
-        )
-        return Effect(job=lost, events=events)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -367,36 +219,25 @@ def requeue(
     )
 
 
-def _released(resource: Resource, token: str, now: datetime, *, settles: bool = True) -> tuple[Event, ...]:
+def released_by(resource: Resource, token: str, now: datetime, *, settles: bool = True) -> tuple[Event, ...]:
     return (Released(token=token, at=now, settles=settles),) if token in resource.reservations else ()
 
 
-def _is_current(job: Job, token: str) -> bool:
+def is_current(job: Job, token: str) -> bool:
     """Is the job still at the attempt that this token belongs to?"""
     return job.token == token and job.state is not State.ENDED
 
 
-def _is_another(job: Job | None, token: str, custom_job: str) -> bool:
+def is_another(job: Job | None, token: str, custom_job: str) -> bool:
     """Has the attempt of this token a custom job of its own, other than this one?
 
     A token may have been copied or sent twice; what is recorded stays.
     """
-    if job is None or not _is_current(job, token) or job.custom_job is None:
+    if job is None or not is_current(job, token) or job.custom_job is None:
         return False
-    return _number(job.custom_job) != _number(custom_job)
+    return number_of(job.custom_job) != number_of(custom_job)
 
 
-def _reminded(job: Job | None, reservation: Reservation) -> Effect:
-    """The reservation learns which custom job is its own."""
-    assert job is not None
-    assert job.custom_job is not None
-    return Effect(events=(Noted(reservation=_seen(reservation, job.custom_job)),))
-
-
-def _seen(reservation: Reservation, custom_job: str) -> Reservation:
-    return replace(reservation, number=_number(custom_job), absent_since=None)
-
-
-def _number(custom_job: str) -> str:
+def number_of(custom_job: str) -> str:
     """What names a custom job for certain: its full name may carry the project's id or its number."""
     return custom_job.rsplit("/", 1)[-1]

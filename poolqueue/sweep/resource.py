@@ -28,19 +28,19 @@ from poolqueue.ports import (
     VertexUnavailable,
 )
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
-from poolqueue.scheduling.changes import (
+from poolqueue.scheduling.changes import Change
+from poolqueue.scheduling.events import Announced, Event
+from poolqueue.scheduling.jobs import Job, job_key
+from poolqueue.scheduling.pools import Reservation, Resource, is_forgettable
+from poolqueue.scheduling.sightings import (
     Adopted,
     CancelRepeated,
-    Change,
     CustomJobVanished,
     FoundAbsent,
     PendingTooLong,
     SeenRunning,
     never_created,
 )
-from poolqueue.scheduling.events import Announced, Event
-from poolqueue.scheduling.jobs import Job, job_key
-from poolqueue.scheduling.pools import Reservation, Resource, is_forgettable
 from poolqueue.sweep.allowance import Allowance
 from poolqueue.system import System
 

@@ -7,22 +7,24 @@ import pytest
 
 from poolqueue.scheduling.changes import (
     NOTHING,
-    Adopted,
     CancelAsked,
-    CancelRepeated,
     Change,
     CustomJobEnded,
-    CustomJobVanished,
     Effect,
-    FoundAbsent,
-    PendingTooLong,
-    SeenRunning,
     SubmissionFailed,
-    never_created,
 )
 from poolqueue.scheduling.events import DoubtedReadiness, Noted, Released, SubmissionRefused, apply
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
 from poolqueue.scheduling.pools import Resource
+from poolqueue.scheduling.sightings import (
+    Adopted,
+    CancelRepeated,
+    CustomJobVanished,
+    FoundAbsent,
+    PendingTooLong,
+    SeenRunning,
+    never_created,
+)
 from tests.unit.scheduling.building import CPU, NOW, at, job, job_in, reservation, resource
 
 KEY = "research.j"
