@@ -197,11 +197,8 @@ def _beside_existing(system: System, job: Job, received: Received) -> Job | None
 
 def _replace_refused(system: System, document: Document, existing: Job, job: Job) -> Job:
     """The id's new job; its announcements go on counting where the refused one's ended."""
-    entry = job.history[0]
-    history = tuple(
-        replace(e, sequence=existing.sequence + number) for number, e in enumerate((entry,), start=1)
-    )
-    successor = replace(job, sequence=existing.sequence + 1, history=history)
+    sequence = existing.sequence + 1
+    successor = replace(job, sequence=sequence, history=(replace(job.history[0], sequence=sequence),))
     write = Replace(path=document.path, fields=write_job(successor), version=document.version)
     system.documents.commit([write])
     return successor
