@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON_CANDIDATES := $(if $(PYTHON),$(PYTHON),python3.14 python3.13 python3.12 python3.11 python3)
-# A process runs real training and real servers, so more workers than this only disturb each other.
-TEST_WORKERS := 4
+# Many tests wait for processes, deadlines and emulators: one worker more than two cores keeps both busy.
+TEST_WORKERS := 3
 TESTS :=
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
@@ -25,7 +25,7 @@ run: $(READY) ## the whole system on this machine with real training; KEEP=1 sta
 	@$(BIN)/python -m infra.local.run
 
 test: $(READY) ## all tests that this machine can run, naming the others; TESTS=... for some
-	$(BIN)/python -m pytest -n auto --maxprocesses=$(TEST_WORKERS) --dist=worksteal $(TESTS)
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist=worksteal $(TESTS)
 
 check: $(READY) ## format, lint, types, import arrows, generated files, Terraform's format
 	$(BIN)/ruff format --check .

@@ -33,7 +33,7 @@ KINDS = {
 
 
 def main() -> int:
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a shell's background job ignores INT
         signal.signal(number, _interrupt)
     console = Console()
     try:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poolqueue.adapters.memory import MemoryDocuments
@@ -58,6 +58,7 @@ def test_a_jobs_indexed_fields_are_there_only_while_they_select_it(job) -> None:
     assert ("ended_at" in fields) == (job.ended is not None)
 
 
+@settings(max_examples=40)
 @given(RESOURCES)
 def test_a_resource(resource) -> None:
     fields = stored(resource_path(NAME), write_resource(resource))
@@ -82,6 +83,7 @@ def test_a_pace(pace) -> None:
     assert fields["schema"] == 1
 
 
+@settings(max_examples=40)
 @given(st.lists(WAITING, max_size=20, unique_by=lambda line: line.key))
 def test_a_queue(lines) -> None:
     queue, dirty = Queue().changed(add=lines)
