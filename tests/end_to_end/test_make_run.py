@@ -20,7 +20,7 @@ from infra.local.run.demo import load_demo
 
 MARK = "MAKE_RUN_TEST"
 RUN_SECONDS = 200.0
-STOP_SECONDS = 20.0
+STOP_SECONDS = 60.0
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -249,8 +249,9 @@ class Installation:
         return read_resource(fields)
 
     def outcomes(self, job_id: str) -> list[dict[str, Any]]:
-        """The messages on job-outcomes about one job, in the order in which they were published."""
-        return [body for body in self.outcome_messages() if body["job_id"] == job_id]
+        """The messages on job-outcomes about one job, by their sequence numbers: two threads may publish."""
+        found = [body for body in self.outcome_messages() if body["job_id"] == job_id]
+        return sorted(found, key=lambda body: int(body["sequence"]))
 
     def states(self, job_id: str) -> list[str]:
         return [entry.state.value for entry in self.job(job_id).history]

@@ -69,8 +69,9 @@ class Session:
     def _steps(self) -> Iterator[None]:
         """One look after the other, publishing what is due before each, beside the looking."""
         waves = iter(self._demo.waves)
-        with ThreadPoolExecutor(1) as beside:
-            publishing: Future[None] | None = beside.submit(self._publish, next(waves))
+        beside = ThreadPoolExecutor(1)
+        publishing: Future[None] | None = beside.submit(self._publish, next(waves))
+        try:
             while self.elapsed.total_seconds() < LONGEST_SECONDS:
                 heard_of = progress(self._stack.outcomes())
                 if publishing is None and self._have_ended(heard_of):
@@ -81,6 +82,9 @@ class Session:
                     publishing = beside.submit(self._publish, wave) if wave else None
                 yield
                 time.sleep(LOOK_SECONDS)
+        finally:
+            # Interrupted, it does not wait for a function that is being asked: that ends with the system.
+            beside.shutdown(wait=False, cancel_futures=True)
 
     def _publish(self, wave: Iterable[Entry]) -> None:
         for entry in wave:
