@@ -21,8 +21,8 @@ from poolqueue.scheduling.events import Event
 from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.system import System
 
-ADMISSIONS_LIMIT = 100
-NEW_LINES_LIMIT = 50
+ADMISSIONS_LIMIT = 140
+NEW_LINES_LIMIT = 40
 UNANNOUNCED_LIMIT = 1_000
 
 log = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.pools import Resource
 
-INBOX_LIMIT = 150  # with what else a commit moves, less than its 500 writes
+INBOX_LIMIT = 140  # new jobs, ends and admissions together stay below the 500 writes of a commit
 COMMIT_BYTES = 2_500_000
 
 
