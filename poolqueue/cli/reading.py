@@ -10,6 +10,7 @@ from typing import Any, Self
 from poolqueue.cli.viewing import Snapshot, ended_view, resource_view
 from poolqueue.cli.views import JobView, ResourceView
 from poolqueue.config import Settings
+from poolqueue.cycle.draft import waiting_line
 from poolqueue.ports import Document, Documents, Query
 from poolqueue.records import (
     ResourceName,
@@ -23,7 +24,7 @@ from poolqueue.records import (
     region_key,
     resource_path,
 )
-from poolqueue.scheduling.admission import Policy, Waiting
+from poolqueue.scheduling.admission import Policy
 from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pace import take
 from poolqueue.scheduling.pools import Reservation, Resource
@@ -104,7 +105,7 @@ class Reader:
         resource = _resource(resource_document, name)
         waiting = read_queue(shard.fields for shard in shards).lines
         held = {job_key(r.team, r.job_id) for r in resource.reservations.values()}
-        new = [_line(job) for job in arrivals if job.key not in waiting and job.key not in held]
+        new = [waiting_line(job) for job in arrivals if job.key not in waiting and job.key not in held]
         snapshot = Snapshot(
             resource=resource,
             waiting=[line.waiting for key, line in waiting.items() if key not in held] + new,
@@ -146,17 +147,3 @@ def _oldest(resource: Resource, count: int) -> list[Reservation]:
 
 def _resource(document: Document, name: ResourceName) -> Resource:
     return Resource(name=name.full) if document.fields is None else read_resource(document.fields)
-
-
-def _line(job: Job) -> Waiting:
-    """A new job as the next cycle will see it."""
-    return Waiting(
-        team=job.team,
-        job_id=job.job_id,
-        priority=job.priority,
-        arrived=job.created,
-        demands=job.demands,
-        attempt=job.attempt,
-        not_before=job.not_before,
-        is_new=True,
-    )
