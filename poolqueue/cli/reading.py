@@ -62,7 +62,6 @@ class Reader:
         return cls(
             documents=documents,
             regions=settings.regions() if regions is None else regions,
-            policy_of=lambda id_: Policy(patience=settings.of_resource(id_).patience),
             creates_per_minute=settings.pacing.creates_per_minute,
             call_timeout=settings.timing.call_timeout,
         )

@@ -69,7 +69,7 @@ def run_round(
     verdicts: list[Verdict] = []
     if asked.admit and _has_room(draft):
         _refresh(system, snapshot, draft)
-        verdicts = _decide(system, name, draft, slots, admit=not snapshot.more_arrivals)
+        verdicts = _decide(system, draft, slots, admit=not snapshot.more_arrivals)
     snapshot.read_jobs(_to_be_moved(verdicts))
     drawing = _Drawing(system, snapshot, draft, within=asked.submit_within)
     for verdict in verdicts:
@@ -104,14 +104,14 @@ def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     draft.apply(observed)
 
 
-def _decide(system: System, name: ResourceName, draft: Draft, slots: Slots, *, admit: bool) -> list[Verdict]:
+def _decide(system: System, draft: Draft, slots: Slots, *, admit: bool) -> list[Verdict]:
     """Decide as if there were slots enough, take those that it needs, and decide with what was granted.
 
     Without `admit` nothing is to start yet: as long as there are arrivals that nobody has looked at, one of
     them may come before those that would start now.
     """
     now = system.clock()
-    policy = Policy(patience=system.settings.of_resource(name.id).patience)
+    policy = Policy()
     queue = draft.waiting()
     verdicts = decide(draft.resource, queue, now=now, slots=ADMISSIONS_LIMIT, policy=policy)
     wanted = len(admitted(verdicts)) if admit else 0

@@ -46,4 +46,4 @@ def test_the_rules_open_and_print_nothing(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PRODUCT, ids=relative)
 def test_only_config_reads_the_environment(path: Path) -> None:
-    assert not ENVIRONMENT & set(names_used(path)) or relative(path) == "poolqueue/config.py"
+    assert not ENVIRONMENT & set(names_used(path)) or relative(path) == "poolqueue/config/environment.py"

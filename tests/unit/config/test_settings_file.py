@@ -12,8 +12,10 @@ from poolqueue.config import (
     SettingsError,
     load_settings,
     parse_settings,
+    policy_of,
     read_environment,
 )
+from poolqueue.scheduling.policies import Ordering, Policy, Preemption, Quota
 
 MINIMAL = """
 installation: testing
@@ -139,7 +141,7 @@ def test_our_topics_differ_from_one_another(more: str) -> None:
 
 
 def test_settings_of_a_resource_name_one() -> None:
-    assert "resource_settings" in refused(f"{MINIMAL}\nresource_settings: {{no such: {{patience: 1m}}}}")
+    assert "resource_settings" in refused(f"{MINIMAL}\nresource_settings: {{no such: {{max_pending: 1m}}}}")
 
 
 def test_an_image_prefix_ends_where_a_name_does() -> None:
@@ -163,11 +165,124 @@ def test_regions_are_those_of_the_installation_and_of_its_teams_each_once() -> N
     assert given.regions() == [("demo-p", "us-central1"), ("demo-p", "europe-west4")]
 
 
-def test_a_resource_has_its_own_settings_or_the_defaults() -> None:
-    given = settings("resource_defaults: {patience: 5m}\nresource_settings: {gpu-a: {patience: 1m}}")
+def test_a_resource_has_its_own_settings_field_by_field_and_else_the_defaults() -> None:
+    given = settings(
+        "resource_defaults: {max_pending: 5m, firm_after: 2h}\nresource_settings: {gpu-a: {max_pending: 1m}}"
+    )
 
-    assert given.of_resource("gpu-a").patience == timedelta(minutes=1)
-    assert given.of_resource("gpu-b").patience == timedelta(minutes=5)
+    assert given.of_resource("gpu-a").max_pending == timedelta(minutes=1)
+    assert given.of_resource("gpu-a").firm_after == timedelta(hours=2)
+    assert given.of_resource("gpu-b").max_pending == timedelta(minutes=5)
+
+
+def test_a_field_that_is_set_wins_even_where_it_is_the_usual_value() -> None:
+    given = settings("resource_defaults: {ordering: fifo}\nresource_settings: {a: {ordering: priority}}")
+
+    assert given.of_resource("a").ordering is Ordering.PRIORITY
+    assert given.of_resource("b").ordering is Ordering.FIFO
+
+
+def test_the_policy_of_a_resource_has_all_that_is_set_for_it() -> None:
+    given = settings(
+        """
+teams: [{name: a, topics: [from-a], weight: 3}, {name: b, topics: [from-b]}]
+resource_settings:
+  gpu:
+    {ordering: expected, firm_after: 3h, share_half_life: 2d, preemption: lent, max_preemptions: 0,
+     quotas: {a: {l4: {guaranteed: 2, maximum: 4, lends: false, borrows: false}, "*": {maximum: 1}}}}
+""",
+        without="teams",
+    )
+
+    assert policy_of(given, "gpu") == Policy(
+        ordering=Ordering.EXPECTED,
+        firm_after=timedelta(hours=3),
+        weights={"a": 3.0, "b": 1.0},
+        quotas={
+            "a": {"l4": Quota(guaranteed=2, maximum=4, lends=False, borrows=False), "*": Quota(maximum=1)}
+        },
+        share_half_life=timedelta(days=2),
+        preemption=Preemption.LENT,
+        max_preemptions=0,
+    )
+
+
+def test_a_resource_of_which_nothing_is_said_has_the_usual_policy() -> None:
+    assert policy_of(settings(), "gpu") == Policy(weights={"research": 1.0})
+
+
+def test_off_is_a_word() -> None:
+    assert settings("resource_defaults: {preemption: off}").resource_defaults.preemption is Preemption.OFF
+    assert "preemption" in refused(f"{MINIMAL}\nresource_defaults: {{preemption: on}}")
+
+
+@pytest.mark.parametrize(
+    "quotas",
+    ["research: {l4: {guaranteed: 3, maximum: 2}}", "research: {l4: {guaranteed: -1}}", "nobody: {l4: {}}"],
+)
+def test_a_quota_that_nobody_can_have_is_refused(quotas: str) -> None:
+    assert "quotas" in refused(f"{MINIMAL}\nresource_defaults: {{quotas: {{{quotas}}}}}")
+    assert "quotas" in refused(f"{MINIMAL}\nresource_settings: {{gpu: {{quotas: {{{quotas}}}}}}}")
+
+
+@pytest.mark.parametrize("more", ["weight: 0", "weight: 1001", "weight: .nan", "max_waiting: 0"])
+def test_a_weight_and_a_limit_are_numbers_in_reason(more: str) -> None:
+    assert f"teams.0.{more.partition(':')[0]}" in refused(MINIMAL.replace("]}", f"], {more}}}"))
+
+
+def test_a_default_priority_is_one_that_the_team_may_use() -> None:
+    bounded = "], priority: {maximum: 40}, default_priority: %s}"
+
+    assert parse_settings(MINIMAL.replace("]}", bounded % 40)).teams[0].default_priority == 40
+    assert "0 to 40" in refused(MINIMAL.replace("]}", bounded % 41))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("resource_default: {}", "resource_default: is not a setting; did you mean resource_defaults?"),
+        ("timing: {lingr: 1s}", "timing.lingr: is not a setting; did you mean linger?"),
+        (
+            "resource_settings: {gpu: {quotas: {research: {l4: {max: 1}}}}}",
+            "resource_settings.gpu.quotas.research.l4.max: is not a setting; did you mean maximum?",
+        ),
+        ("pacing: {colour: red}", "pacing.colour: is not a setting; known are creates_per_minute"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_what_may_have_been_meant(more: str, told: str) -> None:
+    assert told in refused(f"{MINIMAL}\n{more}")
+
+
+def test_an_unknown_key_of_a_team_is_refused_with_what_may_have_been_meant() -> None:
+    told = refused(MINIMAL.replace("]}", "], wieght: 2, priority: {minium: 1}}"))
+
+    assert "teams.0.wieght: is not a setting; did you mean weight?" in told
+    assert "teams.0.priority.minium: is not a setting; did you mean minimum?" in told
+
+
+@pytest.mark.parametrize(
+    "part", ["resource_defaults: {patience: 1h}", "resource_settings: {a: {patience: 1h}}"]
+)
+def test_patience_is_refused_with_what_replaced_it(part: str) -> None:
+    assert "planned start" in refused(f"{MINIMAL}\n{part}")
+
+
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    assert "pacing is given twice" in refused(f"{MINIMAL}\npacing: {{}}\npacing: {{}}")
+
+
+def test_settings_that_unfold_without_end_are_refused() -> None:
+    layers = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 9)}]" for n in range(1, 12)]
+
+    assert "values" in refused("\n".join(["l0: &l0 [x]", *layers]))
+    assert "values" in refused("a: &a [*a]")
+    assert "deeply" in refused("a: " + "[" * 20_000)
+
+
+def test_a_part_may_be_written_once_and_named_again() -> None:
+    given = settings("resource_settings: {a: &usual {ordering: fifo}, b: *usual, c: {<<: *usual}}")
+
+    assert {given.of_resource(id_).ordering for id_ in "abc"} == {Ordering.FIFO}
 
 
 def test_a_topic_names_its_team() -> None:
