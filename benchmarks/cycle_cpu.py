@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 from benchmarks.figures import Figure, Say
 from poolqueue.records import Queue, read_queue, write_queue
-from poolqueue.scheduling.admission import Policy, Waiting, decide
+from poolqueue.scheduling.admission import Policy, decide
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.pools import Pool, PoolKey, Resource
 from poolqueue.scheduling.specs import canonical_disk, canonical_machine
+from poolqueue.scheduling.waiting import Waiting
 
 LINES = 10_000
 KINDS = 20  # of machines, each with its pool

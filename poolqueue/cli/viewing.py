@@ -14,7 +14,7 @@ from typing import assert_never
 from poolqueue.cli.text import clock_time
 from poolqueue.cli.views import HOLDING, Holder, JobView, PoolView, ResourceView, Share
 from poolqueue.records import ResourceName
-from poolqueue.scheduling.admission import Admit, Policy, Reject, Verdict, Wait, Waiting, decide, specs
+from poolqueue.scheduling.admission import Admit, Policy, Reject, Verdict, Wait, decide, specs
 from poolqueue.scheduling.jobs import Demand, Job, Reason, State, job_key
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.scheduling.pools import (
@@ -27,6 +27,7 @@ from poolqueue.scheduling.pools import (
     free,
     reserved,
 )
+from poolqueue.scheduling.waiting import Waiting
 
 UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its custom job, then it goes again"
 

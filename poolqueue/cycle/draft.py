@@ -18,11 +18,12 @@ from poolqueue.records import (
     write_queue,
     write_resource,
 )
-from poolqueue.scheduling.admission import Admit, Reject, Wait, Waiting
+from poolqueue.scheduling.admission import Admit, Reject, Wait
 from poolqueue.scheduling.changes import Change, CustomJobEnded
 from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reserved, apply
 from poolqueue.scheduling.jobs import Job, Outcome, State, move
 from poolqueue.scheduling.pools import Reservation, Resource
+from poolqueue.scheduling.waiting import Waiting
 
 TOKENS_KEPT = 20
 
@@ -224,6 +225,12 @@ def waiting_line(job: Job) -> Waiting:
         attempt=job.attempt,
         not_before=job.not_before,
         is_new=job.inbox,
+        traits=job.traits,
+        expires=job.expires,
+        deadline=job.deadline,
+        alternatives=job.alternatives,
+        preemptions=job.preemptions,
+        max_preemptions=job.max_preemptions,
     )
 
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from poolqueue.records.names import SCHEMA
+from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand, Job, Move, Outcome, Reason, State
+from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 _Member = TypeVar("_Member", Outcome, Reason)
 
@@ -31,6 +33,10 @@ _PLAIN = (
     "error",
     "submitted",
     "started",
+    "expected_run",
+    "max_preemptions",
+    "deadline",
+    "max_wait",
 )
 
 
@@ -56,6 +62,7 @@ def write_job(job: Job) -> dict[str, Any]:
         "problems": [dict(problem) for problem in job.problems],
         "history": [_write_move(entry) for entry in job.history],
     }
+    fields |= _write_wishes(job)
     if job.inbox:
         fields["inbox"] = job.resource if job.ending is None else endings_inbox(job.resource)
     if job.ended is not None:
@@ -77,7 +84,36 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         problems=tuple(fields.get("problems", ())),
         ended=fields.get("ended_at"),
         history=tuple(_read_move(entry) for entry in fields["history"]),
+        min_run=fields.get("min_run", 0),
+        preemptions=fields.get("preemptions", 0),
+        alternatives=tuple(Alternative(**each) for each in fields.get("alternatives", ())),
+        traits=_read_traits(fields.get("traits")),
     )
+
+
+def _write_wishes(job: Job) -> dict[str, Any]:
+    """What most jobs do not have, and then is not written."""
+    fields: dict[str, Any] = {
+        "min_run": job.min_run,
+        "preemptions": job.preemptions,
+        "alternatives": [{"resource": each.resource, "after": each.after} for each in job.alternatives],
+    }
+    if job.traits != NO_TRAITS:
+        fields["traits"] = _write_traits(job.traits)
+    return {name: value for name, value in fields.items() if value}
+
+
+def _write_traits(traits: Traits) -> dict[str, Any]:
+    return {
+        "keys": list(traits.keys),
+        "timeout": traits.timeout,
+        "claimed": traits.claimed,
+        "min_run": traits.min_run,
+    }
+
+
+def _read_traits(fields: Mapping[str, Any] | None) -> Traits:
+    return NO_TRAITS if fields is None else Traits(**{**fields, "keys": tuple(fields["keys"])})
 
 
 def _write_demand(demand: Demand) -> dict[str, Any]:

@@ -9,20 +9,29 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from poolqueue.records.names import SCHEMA, ResourceName
-from poolqueue.scheduling.admission import Waiting
+from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.traits import NO_TRAITS, Traits
+from poolqueue.scheduling.waiting import Waiting
 
 SHARD_BYTES = 700_000
-GROWTH_CHARACTERS = 250_000  # of demands that one commit adds to a document: they may hardly compress
+GROWTH_CHARACTERS = 250_000  # of what lines share, that one commit adds: it may hardly compress
 SHARD_LINES = 20_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+# What a line lacks that was written before these were known.
+_ADDED = (0, 0, None, None, 0, None)
+
+_Demands = tuple[Demand, ...]
+_Alternatives = tuple[Alternative, ...]
+_Shared = TypeVar("_Shared", bound=Hashable)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,23 +74,39 @@ class _Places:
         self._counts = Counter(line.shard for line in lines)
         self._full = full
         self._shard = 0
-        self._added: dict[tuple[Demand, ...], int] = {}  # characters of the demands that the shard gets
+        self._added: dict[Hashable, int] = {}  # characters of what lines share that the shard gets
 
     def next_for(self, waiting: Waiting) -> int:
-        characters = len(repr(waiting.demands))
-        while not self._has_room(waiting, characters):
+        while not self._has_room(self._new(waiting)):
             self._shard += 1
             self._added = {}
-        self._added[waiting.demands] = characters
+        self._added |= self._new(waiting)
         self._counts[self._shard] += 1
         return self._shard
 
-    def _has_room(self, waiting: Waiting, characters: int) -> bool:
+    def _new(self, waiting: Waiting) -> dict[Hashable, int]:
+        shared: list[Hashable] = [waiting.demands, waiting.traits, waiting.alternatives]
+        return {each: len(repr(each)) for each in shared if each not in self._added}
+
+    def _has_room(self, new: Mapping[Hashable, int]) -> bool:
         if self._shard in self._full or self._counts[self._shard] >= SHARD_LINES:
             return False
-        if not self._added or waiting.demands in self._added:
+        if not self._added or not new:
             return True
-        return sum(self._added.values()) + characters <= GROWTH_CHARACTERS
+        return sum(self._added.values()) + sum(new.values()) <= GROWTH_CHARACTERS
+
+
+class _Interned(Generic[_Shared]):
+    """Values that many lines share, each kept once; a line names its place."""
+
+    def __init__(self) -> None:
+        self._places: dict[_Shared, int] = {}
+
+    def place(self, value: _Shared) -> int:
+        return self._places.setdefault(value, len(self._places))
+
+    def values(self) -> list[_Shared]:
+        return list(self._places)
 
 
 def queue_path(name: ResourceName, shard: int) -> str:
@@ -89,13 +114,18 @@ def queue_path(name: ResourceName, shard: int) -> str:
 
 
 def write_queue(queue: Queue, shard: int) -> dict[str, Any]:
-    """One shard's fields: the distinct demands once, and a short array per line."""
+    """One shard's fields: what lines share once, and a short array per line."""
     lines = [line.waiting for line in queue.lines.values() if line.shard == shard]
-    demands = list(dict.fromkeys(line.demands for line in lines))
-    place = {demand: index for index, demand in enumerate(demands)}
+    demands, traits, alternatives = _Interned[_Demands](), _Interned[Traits](), _Interned[_Alternatives]()
+    written = []
+    for line in lines:
+        elsewhere = alternatives.place(line.alternatives)
+        written.append(_write_line(line, demands.place(line.demands), traits.place(line.traits), elsewhere))
     content = {
-        "demands": [[[d.index, d.machine, d.disk, d.replicas] for d in group] for group in demands],
-        "lines": [_write_line(line, place[line.demands]) for line in lines],
+        "demands": [[[d.index, d.machine, d.disk, d.replicas] for d in group] for group in demands.values()],
+        "traits": [[t.keys, t.timeout, t.claimed, t.min_run] for t in traits.values()],
+        "alternatives": [[[a.resource, a.after] for a in group] for group in alternatives.values()],
+        "lines": written,
     }
     packed = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), level=6)
     return {"schema": SCHEMA, "shard": shard, "count": len(lines), "lines": packed}
@@ -123,23 +153,57 @@ def _unpack(packed: bytes) -> Iterable[Waiting]:
         tuple(Demand(index=i, machine=m, disk=d, replicas=n) for i, m, d, n in group)
         for group in content["demands"]
     ]
-    for team, job_id, priority, arrived, place, attempt, not_before, is_new in content["lines"]:
-        yield Waiting(
-            team=team,
-            job_id=job_id,
-            priority=priority,
-            arrived=_from_micros(arrived),
-            demands=demands[place],
-            attempt=attempt,
-            not_before=None if not_before is None else _from_micros(not_before),
-            is_new=bool(is_new),
-        )
+    traits = [
+        Traits(keys=tuple(keys), timeout=timeout, claimed=claimed, min_run=min_run)
+        for keys, timeout, claimed, min_run in content.get("traits", ())
+    ]
+    alternatives = [
+        tuple(Alternative(resource=resource, after=after) for resource, after in group)
+        for group in content.get("alternatives", ())
+    ]
+    for line in content["lines"]:
+        yield _read_line(line, demands, traits or [NO_TRAITS], alternatives or [()])
 
 
-def _write_line(line: Waiting, place: int) -> list[Any]:
-    not_before = None if line.not_before is None else _to_micros(line.not_before)
-    fields = [line.team, line.job_id, line.priority, _to_micros(line.arrived), place]
-    return [*fields, line.attempt, not_before, int(line.is_new)]
+def _read_line(
+    line: Sequence[Any],
+    demands: Sequence[_Demands],
+    traits: Sequence[Traits],
+    alternatives: Sequence[_Alternatives],
+) -> Waiting:
+    team, job_id, priority, arrived, its_demands, attempt, not_before, is_new, *added = line
+    its_traits, its_alternatives, expires, deadline, preemptions, max_preemptions = added or _ADDED
+    return Waiting(
+        team=team,
+        job_id=job_id,
+        priority=priority,
+        arrived=_from_micros(arrived),
+        demands=demands[its_demands],
+        attempt=attempt,
+        not_before=_maybe_from_micros(not_before),
+        is_new=bool(is_new),
+        traits=traits[its_traits],
+        expires=_maybe_from_micros(expires),
+        deadline=_maybe_from_micros(deadline),
+        alternatives=alternatives[its_alternatives],
+        preemptions=preemptions,
+        max_preemptions=max_preemptions,
+    )
+
+
+def _write_line(line: Waiting, demands: int, traits: int, alternatives: int) -> list[Any]:
+    fields = [line.team, line.job_id, line.priority, _to_micros(line.arrived), demands]
+    fields += [line.attempt, _maybe_micros(line.not_before), int(line.is_new)]
+    rest = [traits, alternatives, _maybe_micros(line.expires), _maybe_micros(line.deadline)]
+    return [*fields, *rest, line.preemptions, line.max_preemptions]
+
+
+def _maybe_micros(at: datetime | None) -> int | None:
+    return None if at is None else _to_micros(at)
+
+
+def _maybe_from_micros(micros: int | None) -> datetime | None:
+    return None if micros is None else _from_micros(micros)
 
 
 def _to_micros(at: datetime) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from poolqueue.scheduling.jobs import Demand, Reason, job_key
+from poolqueue.scheduling.jobs import Demand, Reason
 from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, PoolSpec, match_pools
 from poolqueue.scheduling.pools import (
     RESERVATIONS_LIMIT,
@@ -15,27 +15,7 @@ from poolqueue.scheduling.pools import (
     Resource,
     free,
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Waiting:
-    """One line of a resource's queue.
-
-    `is_new`: not yet held against confirmed pools, so that it may still be refused for asking what none has.
-    """
-
-    team: str
-    job_id: str
-    priority: int
-    arrived: datetime
-    demands: tuple[Demand, ...]
-    attempt: int = 0
-    not_before: datetime | None = None
-    is_new: bool = False
-
-    @property
-    def key(self) -> str:
-        return job_key(self.team, self.job_id)
+from poolqueue.scheduling.waiting import Waiting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 # With a request of the largest size, a job's document stays below the store's limit of 1 MiB.
 HISTORY_LIMIT = 100
@@ -43,14 +46,20 @@ class Reason(StrEnum):
     BAD_REQUEST = "bad_request"
     ID_TAKEN = "id_taken"
     NOT_ALLOWED = "not_allowed"
+    DEADLINE_PASSED = "deadline_passed"
+    WAITED_TOO_LONG = "waited_too_long"
     NO_MATCHING_POOL = "no_matching_pool"
     ABOVE_CAPACITY = "above_capacity"
     REFUSED_BY_VERTEX_AI = "refused_by_vertex_ai"
     RESOURCE_MISSING = "resource_missing"
     RESOURCE_NOT_READY = "resource_not_ready"
     DRAINED = "drained"
+    NOT_YET = "not_yet"
     BACKING_OFF = "backing_off"
+    TEAM_AT_MAXIMUM = "team_at_maximum"
     NEEDS_REPLICAS = "needs_replicas"
+    REPLICAS_GUARANTEED = "replicas_guaranteed"
+    BEHIND_PLANNED_START = "behind_planned_start"
     BEHIND_HELD_PLACE = "behind_held_place"
     PACED = "paced"
     TOO_MANY_RESERVATIONS = "too_many_reservations"
@@ -60,6 +69,8 @@ class Reason(StrEnum):
     NEVER_CREATED = "never_created"
     PENDING_TOO_LONG = "pending_too_long"
     RESOURCE_DELETED = "resource_deleted"
+    PREEMPTED = "preempted"
+    MOVED = "moved"
     ASKED = "asked"
     CANCELLED_ELSEWHERE = "cancelled_elsewhere"
     CUSTOM_JOB_DELETED = "custom_job_deleted"
@@ -113,6 +124,9 @@ class Job:
     `token` and `custom_job` are those of the current attempt, `tokens` those of the latest ones.
     `cancel_reason` says why it is being cancelled: a job that its owner or an operator cancels (`ASKED`)
     ends, one cancelled for our own reasons is requeued.
+    `expected_run`, `min_run`, `max_preemptions`, `deadline` and `max_wait` are the request's, in seconds;
+    `alternatives` are where else it may run than at `resource`. `not_before` is the request's at first, later
+    when the next attempt may start. `preemptions` counts the attempts that were ended to make room.
     `inbox` marks what the next cycle must take up: a new job, or one whose `ending` was only noted.
     `variant` tells the record of a refused request apart from the job that already has its id.
     """
@@ -147,6 +161,20 @@ class Job:
     started: datetime | None = None
     ended: datetime | None = None
     history: tuple[Move, ...] = ()
+    expected_run: int | None = None
+    min_run: int = 0
+    max_preemptions: int | None = None
+    deadline: datetime | None = None
+    max_wait: int | None = None
+    alternatives: tuple[Alternative, ...] = ()
+    traits: Traits = NO_TRAITS
+    preemptions: int = 0
+
+    @property
+    def expires(self) -> datetime | None:
+        """When it ends if it still waits then."""
+        waited = None if self.max_wait is None else self.created + timedelta(seconds=self.max_wait)
+        return min((at for at in (self.deadline, waited) if at is not None), default=None)
 
     @property
     def key(self) -> str:

@@ -14,10 +14,10 @@ from infra.local.firestore_wire import EmbeddedFirestore
 from poolqueue.adapters.firestore import FirestoreDocuments, create_client
 from poolqueue.ports import Create, Replace
 from poolqueue.records import Queue, queue_path, resource_path, write_queue, write_resource
-from poolqueue.scheduling.admission import Waiting
 from poolqueue.scheduling.events import Queued, apply
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.specs import canonical_disk, canonical_machine
+from poolqueue.scheduling.waiting import Waiting
 from poolqueue.sweep import LOOKUPS_LIMIT
 from tests.support.installation import DISK, SMALL, Installation, pool, request
 from tests.support.meter import Cost, Meter

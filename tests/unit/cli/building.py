@@ -21,9 +21,9 @@ from poolqueue.records import (
     write_queue,
     write_resource,
 )
-from poolqueue.scheduling.admission import Waiting
 from poolqueue.scheduling.jobs import Demand, Job, State, record
 from poolqueue.scheduling.pools import Backoff, Drain, Pool, PoolKey, Reservation, Resource
+from poolqueue.scheduling.waiting import Waiting
 
 LONG_ID = "a-job-with-an-id-of-sixty-three-characters-which-is-the-longest"
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)

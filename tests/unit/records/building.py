@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
-from poolqueue.scheduling.admission import Waiting
+from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand, Job, Move, Outcome, Reason, State
 from poolqueue.scheduling.pace import Pace
 from poolqueue.scheduling.pools import (
@@ -19,6 +19,8 @@ from poolqueue.scheduling.pools import (
     Surplus,
     Unannounced,
 )
+from poolqueue.scheduling.traits import NO_TRAITS, Traits
+from poolqueue.scheduling.waiting import Waiting
 
 _FIRST, _LAST = datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("2100-01-01")
 TIMES = st.datetimes(_FIRST, _LAST, timezones=st.just(UTC))
@@ -57,6 +59,15 @@ ENDINGS = st.fixed_dictionaries(
         "resource_gone": st.booleans(),
     }
 )
+MAYBE_COUNTS = st.none() | COUNTS
+ALTERNATIVES = st.lists(st.builds(Alternative, resource=st.none() | IDS, after=COUNTS), max_size=3).map(tuple)
+TRAITS = st.just(NO_TRAITS) | st.builds(
+    Traits,
+    keys=st.lists(TEXTS, max_size=7).map(tuple),
+    timeout=COUNTS,
+    claimed=MAYBE_COUNTS,
+    min_run=COUNTS,
+)
 JOBS = st.builds(
     Job,
     team=IDS,
@@ -89,6 +100,14 @@ JOBS = st.builds(
     started=MAYBE_TIMES,
     ended=MAYBE_TIMES,
     history=st.lists(MOVES, max_size=4).map(tuple),
+    expected_run=MAYBE_COUNTS,
+    min_run=COUNTS,
+    max_preemptions=MAYBE_COUNTS,
+    deadline=MAYBE_TIMES,
+    max_wait=MAYBE_COUNTS,
+    alternatives=ALTERNATIVES,
+    traits=TRAITS,
+    preemptions=COUNTS,
 )
 RESERVATIONS = st.builds(
     Reservation,
@@ -148,4 +167,11 @@ WAITING = st.builds(
     demands=st.lists(DEMANDS, min_size=1, max_size=2).map(tuple),
     attempt=COUNTS,
     not_before=MAYBE_TIMES,
+    is_new=st.booleans(),
+    traits=TRAITS,
+    expires=MAYBE_TIMES,
+    deadline=MAYBE_TIMES,
+    alternatives=ALTERNATIVES,
+    preemptions=COUNTS,
+    max_preemptions=MAYBE_COUNTS,
 )

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
 import random
+import zlib
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 from poolqueue.adapters.memory import MemoryDocuments
 from poolqueue.ports import Create
 from poolqueue.records import Queue, ResourceName, queue_path, queues, read_queue, write_queue
-from poolqueue.scheduling.admission import Waiting
+from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.traits import Traits
+from poolqueue.scheduling.waiting import Waiting
 from tests.unit.scheduling.building import CPU, GPU
 
 NAME = ResourceName(project="demo-p", location="us-central1", id="shared")
@@ -70,6 +75,40 @@ def test_a_line_takes_less_than_50_bytes() -> None:
     queue = grown(lines(5_000), at_once=5_000)
 
     assert len(write_queue(queue, 0)["lines"]) / 5_000 < 50
+
+
+def test_a_line_whose_traits_are_nobody_elses_takes_less_than_70_bytes() -> None:
+    chance = random.Random(0)
+    shared = tuple(f"{number:08x}" for number in range(4))
+    many = [
+        replace(line, traits=Traits(keys=(f"{chance.getrandbits(32):08x}", *shared), timeout=86_400))
+        for line in lines(5_000)
+    ]
+
+    assert len(write_queue(grown(many, at_once=5_000), 0)["lines"]) / 5_000 < 70
+
+
+def test_a_document_from_before_there_were_traits_can_be_read() -> None:
+    demand = [0, CPU.machine, CPU.disk, 2]
+    old = {
+        "demands": [[demand]],
+        "lines": [["research", "a", 50, 1_700_000_000_000_000, 0, 1, None, 1]],
+    }
+    packed = zlib.compress(json.dumps(old).encode())
+
+    queue = read_queue([{"schema": 1, "shard": 0, "count": 1, "lines": packed}])
+
+    assert queue.waiting() == [
+        Waiting(
+            team="research",
+            job_id="a",
+            priority=50,
+            arrived=datetime.fromtimestamp(1_700_000_000, UTC),
+            demands=(Demand(index=0, machine=CPU.machine, disk=CPU.disk, replicas=2),),
+            attempt=1,
+            is_new=True,
+        )
+    ]
 
 
 def test_past_the_limit_of_lines_it_shards(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +171,20 @@ def test_lines_that_hardly_compress_never_outgrow_a_document() -> None:
     queue = grown(lines(24, machine_characters=240_000), at_once=12)
 
     assert len(queue.lines) == 24
+
+
+def test_alternatives_that_hardly_compress_never_outgrow_a_document() -> None:
+    chance = random.Random(0)
+    many = [
+        replace(
+            line, alternatives=tuple(Alternative(resource=f"{chance.getrandbits(800):x}") for _ in range(10))
+        )
+        for line in lines(1_500)
+    ]
+
+    queue = grown(many, at_once=500)
+
+    assert len(queue.lines) == 1_500
 
 
 MANY = lines(60)

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from poolqueue.scheduling.admission import Policy, Verdict, Waiting, decide
+from poolqueue.scheduling.admission import Policy, Verdict, decide
 from poolqueue.scheduling.jobs import Demand, Job, State, move, record
 from poolqueue.scheduling.pools import Pool, PoolKey, Reservation, Resource
+from poolqueue.scheduling.waiting import Waiting
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 SSD = '{"bootDiskSizeGb":100,"bootDiskType":"pd-ssd"}'
