@@ -16,6 +16,21 @@ from poolqueue.cli.actions import (
     show_pools,
     show_result,
 )
+from poolqueue.cli.arguments import (
+    EXIT_CODES,
+    Author,
+    Database,
+    InJson,
+    Location,
+    PoolOption,
+    Project,
+    Reason,
+    ResourceArgument,
+    ResourceFilter,
+    SettingsFile,
+    Topic,
+    Wait,
+)
 from poolqueue.cli.asking import command_body
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
@@ -25,11 +40,6 @@ from poolqueue.scheduling.jobs import State
 SHOWN = 50
 WAIT_SECONDS = 30.0
 
-EXIT_CODES = (
-    "Exit codes: 0 done, 1 refused or not known, 2 wrong usage or settings, 3 no answer in time, "
-    "4 Firestore or Pub/Sub cannot be reached or used."
-)
-
 app = typer.Typer(
     name="poolctl",
     no_args_is_help=True,
@@ -38,38 +48,6 @@ app = typer.Typer(
     help="Show and steer the queue in front of Vertex AI persistent resources.",
     epilog=EXIT_CODES,
 )
-
-_WHERE = "Where the installation is"
-
-SettingsFile = Annotated[
-    str | None,
-    typer.Option(
-        "--settings", help="Settings file, else POOL_QUEUE_SETTINGS.", rich_help_panel=_WHERE, metavar="FILE"
-    ),
-]
-Project = Annotated[
-    str | None,
-    typer.Option(help="Project, else GOOGLE_CLOUD_PROJECT or the settings'.", rich_help_panel=_WHERE),
-]
-Location = Annotated[
-    str | None, typer.Option(help="One region, else all of the settings.", rich_help_panel=_WHERE)
-]
-Database = Annotated[
-    str | None,
-    typer.Option(help="Firestore database, else POOL_QUEUE_DATABASE.", rich_help_panel=_WHERE),
-]
-ResourceFilter = Annotated[
-    str | None, typer.Option("--resource", "-r", help="Only this persistent resource: its id or full name.")
-]
-InJson = Annotated[bool, typer.Option("--json", help="JSON, for scripts.")]
-Reason = Annotated[str, typer.Option(help="Why; it is recorded and shown.", metavar="TEXT")]
-Author = Annotated[str | None, typer.Option(help="Who asks, else USER@HOST.")]
-Topic = Annotated[str | None, typer.Option(help="Command topic, else the administrators' one.")]
-Wait = Annotated[float, typer.Option(help="Seconds to wait for the result.", min=0, max=3600)]
-PoolOption = Annotated[str | None, typer.Option(help="One pool of it, else all.")]
-ResourceArgument = Annotated[
-    str, typer.Argument(metavar="RESOURCE", help="Persistent resource: its id or full name.")
-]
 
 
 @app.command(epilog=EXIT_CODES)
