@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from poolqueue.scheduling.traits import Traits
+
 Needs = tuple[tuple[int, int], ...]
 """Replicas per pool, as pairs of a pool's place in `Workload.pools` and a number of at least 1."""
 
@@ -34,7 +36,8 @@ class TracedJob:
 class SimulatedJob:
     """A job to be simulated: it arrives, needs all of `needs` at once, and then runs for `runs` seconds.
 
-    `requested` is how long its publisher said it would run, or None. `name` is what jobs like it are called.
+    `requested` is how long its publisher said it would run, or None. `traits` are those that it really had, if
+    it was a job of ours; a traced job has none.
     """
 
     job_id: str
@@ -44,9 +47,9 @@ class SimulatedJob:
     team: str = ""
     user: str = ""
     group: str = ""
-    name: str = ""
     priority: int | None = None
     requested: float | None = None
+    traits: Traits | None = None
 
     @property
     def replicas(self) -> int:
