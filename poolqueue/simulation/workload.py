@@ -36,8 +36,8 @@ class TracedJob:
 class SimulatedJob:
     """A job to be simulated: it arrives, needs all of `needs` at once, and then runs for `runs` seconds.
 
-    `requested` is how long its publisher said it would run, or None. `traits` are those that it really had, if
-    it was a job of ours; a traced job has none.
+    `requested` is how long its publisher said it would run, or None. `traits` are those that it really had,
+    if it was a job of ours; a traced job has none.
     """
 
     job_id: str
