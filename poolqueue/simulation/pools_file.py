@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from poolqueue.simulation.workload import SimulatedPool
 
@@ -28,7 +27,10 @@ class _Pool(BaseModel):
     replicas: int = Field(ge=1, le=1_000_000)
 
 
-_POOLS = TypeAdapter(Annotated[list[_Pool], Field(min_length=1, max_length=MOST_POOLS)])
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pools: tuple[_Pool, ...] = Field(min_length=1, max_length=MOST_POOLS)
 
 
 def read_pools(path: Path) -> tuple[SimulatedPool, ...]:
@@ -48,7 +50,7 @@ def parse_pools(text: str) -> tuple[SimulatedPool, ...]:
     except yaml.YAMLError as error:
         raise PoolsError(f"is not YAML: {error}") from error
     try:
-        found = _POOLS.validate_python(_listed(fields))
+        found = _File.model_validate(fields if isinstance(fields, dict) else {"pools": fields}).pools
     except ValidationError as error:
         lines = [f"  {_path(problem['loc'])}: {problem['msg']}" for problem in error.errors()]
         told = "\n".join(lines)
@@ -58,9 +60,5 @@ def parse_pools(text: str) -> tuple[SimulatedPool, ...]:
     return tuple(SimulatedPool(**pool.model_dump()) for pool in found)
 
 
-def _listed(fields: Any) -> Any:
-    return fields["pools"] if isinstance(fields, dict) and set(fields) == {"pools"} else fields
-
-
 def _path(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "(pools)"
+    return ".".join(str(part) for part in location) or "(file)"
