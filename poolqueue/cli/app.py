@@ -34,8 +34,12 @@ from poolqueue.cli.arguments import (
 from poolqueue.cli.asking import command_body
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
+from poolqueue.cli.simulating import Asked, traced_workload
+from poolqueue.cli.simulating import simulate as simulate_policies
+from poolqueue.cli.simulation_arguments import ByWhat, Capacity, Policies, PoolsFile, RunTimes
 from poolqueue.messages import CommandKind
 from poolqueue.scheduling.jobs import State
+from poolqueue.simulation.run import RunTimesMode
 
 SHOWN = 50
 WAIT_SECONDS = 30.0
@@ -132,6 +136,24 @@ def check(
     """Check a settings file, and the triggers file that it names, as functions do when they start."""
     with telling() as output:
         check_settings(output, file, project=project)
+
+
+@app.command(epilog=EXIT_CODES)
+def simulate(
+    trace: Annotated[Path, typer.Argument(help="CSV file, perhaps compressed (.gz).", metavar="TRACE")],
+    *,
+    capacity: Capacity = None,
+    pools: PoolsFile = None,
+    policy: Policies = None,
+    run_times: RunTimes = RunTimesMode.LEARNED,
+    by: ByWhat = None,
+    in_json: InJson = False,
+) -> None:
+    """Run scheduling policies over recorded jobs in virtual time, and compare how long jobs would wait."""
+    with telling() as output:
+        workload = traced_workload(trace, capacity=capacity, pools=pools)
+        asked = Asked(policies=policy or (), run_times=run_times, by=by, in_json=in_json)
+        simulate_policies(workload, output, asked)
 
 
 @app.command(epilog=EXIT_CODES)

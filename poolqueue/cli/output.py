@@ -69,6 +69,8 @@ def telling() -> Iterator[Output]:
     output = Output()
     try:
         yield output
+    except KeyboardInterrupt as interrupt:
+        raise typer.Exit(Exit.INTERRUPTED) from interrupt
     except Exception as error:
         _tell(error, None, output)
         raise

@@ -13,7 +13,7 @@ GAP = "  "
 
 def jobs_lines(jobs: Iterable[JobView]) -> list[str]:
     header = ("job", "team", "state", "resource", "pools", "prio", "time", "reason")
-    return _aligned([header, *(_job(job) for job in jobs)])
+    return aligned([header, *(_job(job) for job in jobs)])
 
 
 def pools_lines(view: ResourceView) -> list[str]:
@@ -31,11 +31,11 @@ def pools_lines(view: ResourceView) -> list[str]:
         for pool in view.pools
         for fact in wording.facts(pool, view.seen_at)
     ]
-    return [*lines, *_aligned([("pool", *wording.POOL_COLUMNS), *rows]), *_aligned(facts)]
+    return [*lines, *aligned([("pool", *wording.POOL_COLUMNS), *rows]), *aligned(facts)]
 
 
 def dead_letters_lines(letters: Iterable[DeadLetter]) -> list[str]:
-    return _aligned([wording.LETTER_COLUMNS, *(wording.dead_letter(letter) for letter in letters)])
+    return aligned([wording.LETTER_COLUMNS, *(wording.dead_letter(letter) for letter in letters)])
 
 
 def _job(job: JobView) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def _job(job: JobView) -> tuple[str, ...]:
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

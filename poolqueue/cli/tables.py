@@ -39,7 +39,7 @@ def jobs_table(jobs: Sequence[JobView]) -> Table:
     """
     has_team = len({job.team for job in jobs}) > 1
     has_resource = len({job.resource for job in jobs}) > 1
-    table = _table()
+    table = plain_table()
     table.add_column("job")
     if has_team:
         table.add_column("team", max_width=12)
@@ -107,7 +107,7 @@ def _style(job: JobView) -> str:
 
 
 def dead_letters_table(letters: Iterable[DeadLetter]) -> Table:
-    table = _table()
+    table = plain_table()
     for name in wording.LETTER_COLUMNS:
         table.add_column(name, justify="right" if name == "bytes" else "left")
     for letter in letters:
@@ -150,7 +150,7 @@ def occupancy_bar(pool: PoolView, *, cells: int = BAR_CELLS) -> Text:
 
 
 def _numbers(pools: Iterable[PoolView]) -> Table:
-    table = _table()
+    table = plain_table()
     table.add_column("pool", overflow="fold")
     table.add_column("occupancy", no_wrap=True)
     for name in wording.POOL_COLUMNS:
@@ -173,7 +173,8 @@ def _facts(view: ResourceView) -> Table:
     return grid
 
 
-def _table() -> Table:
+def plain_table() -> Table:
+    """Columns under a line, without a frame."""
     return Table(
         box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from poolqueue.simulation.simulators import SIMULATORS, PolicyName
 from tests.unit.simulation.building import job, simulated, starts, workload
 
 QUEUED = ("strict_fifo", "best_effort_fifo", "easy", "shortest_first")
@@ -175,3 +176,7 @@ def test_without_contention_nobody_waits(policy: str) -> None:
     run = simulated(policy, workload(*(job(n, 5, 1) for n in range(4)), replicas=(4,)))
 
     assert run.waits == [0, 0, 0, 0]
+
+
+def test_every_policy_that_can_be_asked_for_can_be_simulated() -> None:
+    assert set(SIMULATORS) == set(PolicyName)
