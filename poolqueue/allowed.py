@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from poolqueue.config import Settings, Team
-from poolqueue.messages import JobRequest, Problem
+from poolqueue.messages import HOME, JobRequest, Problem
 from poolqueue.records import ResourceName
 
 
@@ -23,30 +24,53 @@ def check_allowed(request: JobRequest, team: Team, settings: Settings) -> list[P
         if value not in allowed
     ]
     return [
-        *_resource(request, team, settings),
+        *_places(request, team, settings),
         *problems,
         *_images(request, team),
         *_priority(request, team),
         *_timeout(request, team),
+        *_min_run(request, team),
     ]
 
 
-def _resource(request: JobRequest, team: Team, settings: Settings) -> list[Problem]:
-    """In an allow-list, too, a short id is one of the team's own project and location."""
-    path = "custom_job.jobSpec.persistentResourceId"
-    name = ResourceName(project=request.project, location=request.location, id=request.persistent_resource)
+def may_use(name: ResourceName, team: Team, settings: Settings) -> bool:
+    """Whether the team's jobs may run on that persistent resource."""
+    return _refusing(name, team, settings) is None
+
+
+def _places(request: JobRequest, team: Team, settings: Settings) -> list[Problem]:
+    """The home, if it is named, and every alternative that is."""
+    named = [(place.path, place.resource) for place in request.alternatives if place.resource is not None]
+    places = [
+        (path, ResourceName(project=name.project or "", location=name.location or "", id=name.id))
+        for path, name in named
+    ]
+    if request.persistent_resource is not None:
+        home = ResourceName(
+            project=request.project, location=request.location, id=request.persistent_resource
+        )
+        places.insert(0, (HOME, home))
+    return [
+        _not_allowed(path, name.full, refusing, team)
+        for path, name in places
+        if (refusing := _refusing(name, team, settings)) is not None
+    ]
+
+
+def _refusing(name: ResourceName, team: Team, settings: Settings) -> Sequence[str] | None:
+    """The list that lacks it, if one does; in it, too, a short id is one of the team's own project and
+    location.
+    """
     regions = settings.regions()
     if (name.project, name.location) not in regions:
         listed = ", ".join(f"projects/{project}/locations/{location}" for project, location in regions)
-        problem = _not_allowed(path, name.full, [f"{listed} (the regions that are swept)"], team)
-        return [problem]
+        return [f"{listed} (the regions that are swept)"]
     home = ResourceName(
         project=team.project or settings.project, location=team.location or settings.location, id=name.id
     )
     names = {name.full, *([name.id] if name == home else [])}
     lists = [allowed for allowed in (team.resources, settings.resources) if allowed is not None]
-    refusing = [allowed for allowed in lists if names.isdisjoint(allowed)]
-    return [_not_allowed(path, name.full, refusing[0], team)] if refusing else []
+    return next((allowed for allowed in lists if names.isdisjoint(allowed)), None)
 
 
 def _given(value: str | None) -> list[str]:
@@ -99,5 +123,20 @@ def _timeout(request: JobRequest, team: Team) -> list[Problem]:
             value=f"{request.timeout_seconds}s",
             problem=f"team {team.name} may run a job for at most {longest:.0f}s",
             remedy=f"give a timeout of at most {longest:.0f}s, and save checkpoints",
+        )
+    ]
+
+
+def _min_run(request: JobRequest, team: Team) -> list[Problem]:
+    """A job that is safe from preemption for longer than it may run would be so for ever."""
+    timeout = request.timeout_seconds or math.ceil(team.default_timeout.total_seconds())
+    if request.wishes.min_run <= timeout:
+        return []
+    return [
+        Problem(
+            path="min_run",
+            value=f"{request.wishes.min_run}s",
+            problem=f"is longer than the job's timeout of {timeout}s",
+            remedy="give less, or a longer scheduling.timeout",
         )
     ]

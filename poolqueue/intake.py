@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,9 @@ from poolqueue.announcing import Announcement, announce
 from poolqueue.config import Team
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.dead_letters import bury, problem_fields
+from poolqueue.homes import NoHome, home_of
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
+from poolqueue.new_job import new_job
 from poolqueue.ports import Conflict, Create, Document, PublishFailed, Replace
 from poolqueue.records import (
     ResourceName,
@@ -27,7 +28,6 @@ from poolqueue.records import (
 )
 from poolqueue.scheduling.admission import specs
 from poolqueue.scheduling.jobs import (
-    Demand,
     Job,
     Outcome,
     Reason,
@@ -37,6 +37,8 @@ from poolqueue.scheduling.jobs import (
 )
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.system import System
+
+UNKNOWN = "unknown"  # stands for the persistent resource of a request that names none
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ def take_in(system: System, received: Received, *, default_job_id: str) -> Resou
         default_job_id=default_job_id,
         project=received.team.project or system.settings.project,
         location=received.team.location or system.settings.location,
+        default_priority=received.team.default_priority,
     )
     match request:
         case JobRequest():
@@ -76,14 +79,26 @@ def take_in(system: System, received: Received, *, default_job_id: str) -> Resou
 
 def record_request(system: System, request: JobRequest, received: Received) -> ResourceName | None:
     """Record a well-formed request; the resource whose bell is to be rung, None when there is nothing new."""
-    name = ResourceName(project=request.project, location=request.location, id=request.persistent_resource)
     problems = check_allowed(request, received.team, system.settings)
-    job = _new_job(request, name, received)
+    home = home_of(system, request, received.team)
+    if isinstance(home, NoHome):
+        unknown = ResourceName(project=request.project, location=request.location, id=UNKNOWN)
+        reason = Reason.NOT_ALLOWED if problems else home.reason
+        _refuse(system, _new_job(request, unknown, received), [*problems, *home.problems], reason, received)
+        return None
+    job = _new_job(request, home, received)
     if problems:
-        problems = [*problems, *_match_problems(system, name, request.worker_pools)]
+        problems = [*problems, *_match_problems(system, home, request.worker_pools)]
         _refuse(system, job, problems, Reason.NOT_ALLOWED, received)
         return None
-    return name if _create(system, record(job, at=received.publish_time), received) else None
+    created = _create(system, record(job, at=received.publish_time), received)
+    return None if created is None else ResourceName.from_key(created.resource)
+
+
+def _new_job(request: JobRequest, home: ResourceName, received: Received) -> Job:
+    return new_job(
+        request, home, received.team, created=received.publish_time, message_id=received.message_id
+    )
 
 
 def record_bad_request(system: System, request: BadRequest, received: Received) -> None:
@@ -118,40 +133,9 @@ def _keep(system: System, received: Received, problems: Sequence[Problem], *, jo
     )
 
 
-def _new_job(request: JobRequest, name: ResourceName, received: Received) -> Job:
-    return Job(
-        team=received.team.name,
-        job_id=request.job_id,
-        resource=name.key,
-        priority=request.priority,
-        digest=request.digest,
-        display_name=request.display_name,
-        custom_job_body=_as_text(_with_timeout(request, received.team)),
-        demands=tuple(
-            Demand(index=pool.index, machine=pool.machine, disk=pool.disk, replicas=pool.replicas)
-            for pool in request.worker_pools
-        ),
-        created=received.publish_time,
-        message_id=received.message_id,
-    )
-
-
-def _as_text(body: Mapping[str, Any]) -> str:
-    """As it came: escaping what is not ASCII could make three times the size of it."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
-
-
-def _with_timeout(request: JobRequest, team: Team) -> dict[str, Any]:
-    """The body with the resource's short id, and the team's default timeout where it gives none."""
-    spec = {**request.custom_job["jobSpec"], "persistentResourceId": request.persistent_resource}
-    if not request.timeout_seconds:
-        timeout = f"{team.default_timeout.total_seconds():.0f}s"
-        spec["scheduling"] = {**spec.get("scheduling", {}), "timeout": timeout}
-    return {**request.custom_job, "jobSpec": spec}
-
-
-def _create(system: System, job: Job, received: Received) -> bool:
-    """Create the job's document; False when it is a duplicate. An id that was refused may be used again.
+def _create(system: System, job: Job, received: Received) -> Job | None:
+    """Create the job's document; the job if it is queued, None for a duplicate. An id that was refused may
+    be used again.
 
     Raises `PublishFailed` when it was recorded and could not be announced.
     """
@@ -165,7 +149,7 @@ def _create(system: System, job: Job, received: Received) -> bool:
 
     created = until_settled(system, attempt)
     if created is None:
-        return False
+        return None
     if job.outcome is Outcome.REJECTED:
         _keep(system, received, [Problem(**fields) for fields in job.problems], job=created.key)
     first = created.history[0].sequence
@@ -173,7 +157,7 @@ def _create(system: System, job: Job, received: Received) -> bool:
         raise PublishFailed("the job is recorded; its message must come again to be announced")
     fields = {"job": created.key, "resource": created.resource, "state": created.state.value}
     log.info("job_recorded", extra=fields)
-    return created.state is State.QUEUED
+    return created if created.state is State.QUEUED else None
 
 
 def _beside_existing(system: System, job: Job, received: Received) -> Job | None:
@@ -244,7 +228,7 @@ def _match_problems(system: System, name: ResourceName, pools: Sequence[Any]) ->
 def _resource_of(system: System, request: BadRequest, received: Received) -> ResourceName:
     project = received.team.project or system.settings.project
     location = received.team.location or system.settings.location
-    given = request.persistent_resource or "unknown"
+    given = request.persistent_resource or UNKNOWN
     try:
         return ResourceName.from_full(given)
     except ValueError:

@@ -4,14 +4,17 @@ from poolqueue.requests.commands import BadCommand, Command, CommandKind, parse_
 from poolqueue.requests.naming import ResourceName, derived_job_id, resource_name
 from poolqueue.requests.outcomes import outcome_message
 from poolqueue.requests.parsing import BadRequest, JobRequest, WorkerPool, parse_request
+from poolqueue.requests.places import HOME, Place
 from poolqueue.scheduling.problems import Problem
 
 __all__ = [
+    "HOME",
     "BadCommand",
     "BadRequest",
     "Command",
     "CommandKind",
     "JobRequest",
+    "Place",
     "Problem",
     "ResourceName",
     "WorkerPool",

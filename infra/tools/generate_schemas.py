@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from poolqueue.requests import commands, limits, naming, settings
-from poolqueue.requests.durations import LONGEST_SECONDS
+from poolqueue.requests import commands, limits, naming, places, settings, wishes
+from poolqueue.requests.durations import LONGEST_SECONDS, LONGEST_SPAN_SECONDS, SPAN_RULE
 from poolqueue.requests.fields import ENUMS, MESSAGES
 from poolqueue.requests.normalising import snake_case
 from poolqueue.scheduling.jobs import Outcome, State
@@ -23,6 +23,23 @@ _JOB_ID: Schema = {"type": "string", "pattern": f"^{naming.ID_RULE}$"}
 _RESOURCE: Schema = {
     "type": "string",
     "pattern": "^(projects/[^/]+/locations/[^/]+/persistentResources/)?[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+}
+_ANY_SPAN: Schema = {
+    "type": ["number", "string"],
+    "minimum": 0,
+    "maximum": LONGEST_SPAN_SECONDS,
+    "pattern": f"^{SPAN_RULE}$",
+    "description": f"90s, 30m, 24h, 7d or a number of seconds, at most {LONGEST_SPAN_SECONDS // 86_400}d",
+}
+_SPAN: Schema = {
+    **_ANY_SPAN,
+    "exclusiveMinimum": 0,
+    "not": {"type": "string", "pattern": "^0+(\\.0+)?[smhd]?$"},
+}
+_ZONED_TIME: Schema = {
+    **_TIME,
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    "description": "RFC 3339, with a time zone",
 }
 _SCALARS: dict[str, Schema] = {
     "string": _TEXT,
@@ -51,11 +68,11 @@ _LIMITED: dict[tuple[str, str], Schema] = {
     ("PythonPackageSpec", "packageUris"): {"minItems": 1, "maxItems": limits.MOST_PACKAGES},
     ("MachineSpec", "machineType"): {"minLength": 1},
     ("EnvVar", "name"): {"minLength": 1},
-    ("Scheduling", "timeout"): {"not": {"pattern": "^0+(\\.0+)?s$"}},
+    ("Scheduling", "timeout"): {"not": {"type": "string", "pattern": "^0+(\\.0+)?s$"}},
 }
 _REQUIRED = {
     "CustomJob": ["jobSpec"],
-    "CustomJobSpec": ["persistentResourceId", "workerPoolSpecs"],
+    "CustomJobSpec": ["workerPoolSpecs"],
     "ContainerSpec": ["imageUri"],
     "PythonPackageSpec": ["executorImageUri", "pythonModule", "packageUris"],
     "MachineSpec": ["machineType"],
@@ -86,10 +103,10 @@ def _job_request() -> Schema:
         " custom job spec with its settings as message attributes.",
         "anyOf": [
             {"$ref": "#/$defs/Envelope"},
-            {"$ref": "#/$defs/CustomJob"},
-            {"$ref": "#/$defs/CustomJobSpec"},
+            {"allOf": [{"$ref": "#/$defs/CustomJob"}, {"$ref": "#/$defs/WithHome"}]},
+            {"allOf": [{"$ref": "#/$defs/CustomJobSpec"}, {"$ref": "#/$defs/WithHome"}]},
         ],
-        "$defs": {"Envelope": _envelope(), **definitions},
+        "$defs": {"Envelope": _envelope(), "WithHome": _with_home(), **definitions},
     }
 
 
@@ -108,9 +125,40 @@ def _envelope() -> Schema:
                 "default": settings.DEFAULT_PRIORITY,
             },
             "display_name": {"type": "string", "minLength": 1, "maxLength": limits.LONGEST_DISPLAY_NAME},
+            **_wishes(),
+            "alternatives": {"type": "array", "maxItems": places.MOST_ALTERNATIVES, "items": _place()},
             "custom_job": custom_job,
         },
+        "anyOf": [
+            {"properties": {"custom_job": {"$ref": "#/$defs/WithHome"}}},
+            {"properties": {"alternatives": {"minItems": 1}}, "required": ["alternatives"]},
+        ],
     }
+
+
+def _with_home() -> Schema:
+    """A custom job or its spec that names the persistent resource in whose queue it waits."""
+    home = _has("persistentResourceId")
+    below = [{"properties": {spelling: home}, "required": [spelling]} for spelling in ("jobSpec", "job_spec")]
+    return {"anyOf": [home, *below]}
+
+
+def _wishes() -> Schema:
+    return {
+        "expected_run": _SPAN,
+        "min_run": _ANY_SPAN,
+        "max_preemptions": {"type": "integer", "minimum": 0, "maximum": wishes.MOST_PREEMPTIONS},
+        "not_before": _ZONED_TIME,
+        "deadline": _ZONED_TIME,
+        "max_wait": _SPAN,
+    }
+
+
+def _place() -> Schema:
+    """A persistent resource, or any: `any` is a name by its form, too."""
+    fields: Schema = {"persistent_resource": _RESOURCE, "after": _ANY_SPAN}
+    spelled_out = {**_closed(fields), "required": ["persistent_resource"]}
+    return {"anyOf": [_RESOURCE, spelled_out], "description": f'a name, or "{places.ANY}"'}
 
 
 def _message(name: str) -> Schema:

@@ -41,6 +41,10 @@ class ResourceName:
     project: str | None = None
     location: str | None = None
 
+    @property
+    def full(self) -> str:
+        return f"projects/{self.project}/locations/{self.location}/persistentResources/{self.id}"
+
 
 def resource_name(given: str) -> ResourceName | None:
     """The persistent resource that `given` names, by its id or in full; None when it names none."""

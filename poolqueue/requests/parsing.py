@@ -11,10 +11,12 @@ from typing import Any
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.durations import whole_seconds
 from poolqueue.requests.limits import MOST_WORKER_POOL_SPECS, check_limits
-from poolqueue.requests.naming import ResourceName, is_id, resource_name
+from poolqueue.requests.naming import ResourceName, is_id
 from poolqueue.requests.normalising import known_spelling, normalised
+from poolqueue.requests.places import Place, Places, read_places
 from poolqueue.requests.reading import Unreadable, read_mapping
-from poolqueue.requests.settings import SETTINGS, Settings, is_transports, read_settings
+from poolqueue.requests.settings import DEFAULT_PRIORITY, SETTINGS, Settings, is_transports, read_settings
+from poolqueue.requests.wishes import Wishes
 from poolqueue.scheduling.problems import Problem
 from poolqueue.scheduling.specs import canonical_disk, canonical_machine
 
@@ -33,14 +35,16 @@ class WorkerPool:
 class JobRequest:
     """A well-formed request. `custom_job` is the REST body in camelCase, enums as names, int64 as strings.
 
-    `digest` is equal for equal content in whatever spelling; it leaves out `job_id`.
+    `persistent_resource` is None when it is to be chosen among all of `project` and `location`.
+    `arguments` are those of all its programs, in order. `digest` is equal for equal content in whatever
+    spelling; it leaves out `job_id`.
     """
 
     job_id: str
     priority: int
     project: str
     location: str
-    persistent_resource: str
+    persistent_resource: str | None
     display_name: str
     custom_job: Mapping[str, Any]
     worker_pools: tuple[WorkerPool, ...]
@@ -49,6 +53,9 @@ class JobRequest:
     network: str | None
     images: tuple[str, ...]
     digest: str
+    wishes: Wishes
+    alternatives: tuple[Place, ...]
+    arguments: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +73,18 @@ class BadRequest:
 
 
 def parse_request(
-    data: bytes, attributes: Mapping[str, str], *, default_job_id: str, project: str, location: str
+    data: bytes,
+    attributes: Mapping[str, str],
+    *,
+    default_job_id: str,
+    project: str,
+    location: str,
+    default_priority: int | None = None,
 ) -> JobRequest | BadRequest:
     """The job request in one Pub/Sub message, or all its problems; never an exception, whatever the bytes.
 
     `project` and `location` are the topic's; a `persistentResourceId` that is a full name overrides them.
-    `default_job_id` names the job when the message does not.
+    `default_job_id` names the job when the message does not, `default_priority` is its priority likewise.
     """
     problems = Problems()
     try:
@@ -83,16 +96,19 @@ def parse_request(
     settings = read_settings(envelope, attributes, problems)
     job_id = _attributed(settings, envelope, attributes, default_job_id)
     custom_job = _custom_job(given, settings, job_id or default_job_id, problems)
-    resource = _resource(custom_job, project, location, problems)
-    if problems or resource is None or job_id is None:
+    topics = ResourceName(id="", project=project, location=location)
+    places = read_places(custom_job, settings.alternatives, topics, problems)
+    if problems or places is None or job_id is None:
         return BadRequest(
             job_id=job_id,
-            persistent_resource=resource.id if resource else None,
+            persistent_resource=places.home.id if places and places.home else None,
             digest=_digest_of_bytes(data, attributes),
             problems=tuple(problems.found),
             worker_pools=tuple(_readable_pools(custom_job, problems)),
         )
-    return _job_request(job_id, settings, custom_job, resource)
+    return _job_request(
+        job_id, settings, custom_job, places, topics=topics, default_priority=default_priority
+    )
 
 
 def _unreadable(data: bytes, attributes: Mapping[str, str], problems: Problems) -> BadRequest:
@@ -153,25 +169,6 @@ def _name(custom_job: dict[str, Any], settings: Settings, job_id: str, problems:
     custom_job["displayName"] = own or settings.display_name or job_id
 
 
-def _resource(
-    custom_job: dict[str, Any], project: str, location: str, problems: Problems
-) -> ResourceName | None:
-    """The persistent resource with its project and location; `custom_job` keeps the id alone."""
-    path = "custom_job.jobSpec.persistentResourceId"
-    spec = custom_job.get("jobSpec", {})
-    given = spec.get("persistentResourceId", "")
-    if not given:
-        problems.add(path, None, "is missing", "name the persistent resource that is to run the job")
-        return None
-    name = resource_name(given)
-    if name is None:
-        remedy = "give its id, or projects/PROJECT/locations/LOCATION/persistentResources/ID"
-        problems.add(path, given, "is not the name of a persistent resource", remedy)
-        return None
-    spec["persistentResourceId"] = name.id
-    return ResourceName(id=name.id, project=name.project or project, location=name.location or location)
-
-
 # --- the result ------------------------------------------------------------------------------------------
 
 
@@ -184,18 +181,24 @@ def _attributed(
 
 
 def _job_request(
-    job_id: str, settings: Settings, custom_job: Mapping[str, Any], resource: ResourceName
+    job_id: str,
+    settings: Settings,
+    custom_job: Mapping[str, Any],
+    places: Places,
+    *,
+    topics: ResourceName,
+    default_priority: int | None,
 ) -> JobRequest:
     spec = custom_job["jobSpec"]
-    project, location = resource.project or "", resource.location or ""
+    home = places.home or topics
+    priorities = (settings.priority, default_priority, DEFAULT_PRIORITY)
     timeout = spec.get("scheduling", {}).get("timeout")
-    content = [settings.priority, project, location, custom_job]
     return JobRequest(
         job_id=job_id,
-        priority=settings.priority,
-        project=project,
-        location=location,
-        persistent_resource=resource.id,
+        priority=next(each for each in priorities if each is not None),
+        project=home.project or "",
+        location=home.location or "",
+        persistent_resource=home.id or None,
         display_name=custom_job["displayName"],
         custom_job=custom_job,
         worker_pools=_worker_pools(spec["workerPoolSpecs"]),
@@ -203,8 +206,23 @@ def _job_request(
         service_account=spec.get("serviceAccount") or None,
         network=spec.get("network") or None,
         images=_images(spec["workerPoolSpecs"]),
-        digest=_sha256(json.dumps(content, sort_keys=True).encode()),
+        digest=_digest(settings, home, places.alternatives, custom_job),
+        wishes=settings.wishes,
+        alternatives=places.alternatives,
+        arguments=_arguments(spec["workerPoolSpecs"]),
     )
+
+
+def _digest(
+    settings: Settings, home: ResourceName, alternatives: tuple[Place, ...], custom_job: Mapping[str, Any]
+) -> str:
+    """A request without wishes and alternatives has the digest that it had before there were any."""
+    priority = DEFAULT_PRIORITY if settings.priority is None else settings.priority
+    content: list[Any] = [priority, home.project, home.location, custom_job]
+    wishes: dict[str, Any] = dict(settings.wishes.canonical())
+    if alternatives:
+        wishes["alternatives"] = [place.canonical() for place in alternatives]
+    return _sha256(json.dumps([*content, wishes] if wishes else content, sort_keys=True).encode())
 
 
 def _worker_pools(specs: list[Mapping[str, Any]]) -> tuple[WorkerPool, ...]:
@@ -236,17 +254,29 @@ def _readable_pools(custom_job: Mapping[str, Any], problems: Problems) -> Iterat
 
 
 def _images(specs: list[Mapping[str, Any]]) -> tuple[str, ...]:
-    images = [
+    named = [
         image
-        for spec in specs
-        if spec
-        for image in (
-            spec.get("containerSpec", {}).get("imageUri"),
-            spec.get("pythonPackageSpec", {}).get("executorImageUri"),
-        )
-        if image
+        for container, package in _programs(specs)
+        for image in (container.get("imageUri"), package.get("executorImageUri"))
     ]
-    return tuple(dict.fromkeys(images))
+    return tuple(dict.fromkeys(image for image in named if image))
+
+
+def _arguments(specs: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(
+        argument
+        for container, package in _programs(specs)
+        for argument in (
+            *container.get("command", ()),
+            *([package["pythonModule"]] if "pythonModule" in package else ()),
+            *container.get("args", ()),
+            *package.get("args", ()),
+        )
+    )
+
+
+def _programs(specs: list[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    return ((spec.get("containerSpec", {}), spec.get("pythonPackageSpec", {})) for spec in specs)
 
 
 def _digest_of_bytes(data: bytes, attributes: Mapping[str, str]) -> str:

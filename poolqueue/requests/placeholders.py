@@ -24,7 +24,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CLOSED_FIELDS = frozenset(
     {
         "imageUri", "executorImageUri", "packageUris", "pythonModule", "command", "serviceAccount",
-        "network", "persistentResourceId", "kmsKeyName", "name",
+        "network", "persistentResourceId", "alternatives", "kmsKeyName", "name",
     }
 )  # fmt: skip
 _SHELL_SCRIPT = re.compile(r"-[a-zA-Z]*c")

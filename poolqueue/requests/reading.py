@@ -57,6 +57,16 @@ def _text(message: bytes) -> str:
         raise Unreadable(f"byte {error.start} is not UTF-8", "send the message as UTF-8") from error
 
 
+def read_json(text: str) -> Any:
+    """The value that `text` holds as JSON. Raises `Unreadable`."""
+    try:
+        value = _read_json(text)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"not JSON (column {error.colno}: {error.msg})", "write it as JSON") from error
+    _check_strings(value)
+    return value
+
+
 class _GivenTwice(Unreadable):
     """A key appears twice in one mapping. It is not told: a value written in the wrong place would be."""
 

@@ -9,47 +9,53 @@ from typing import Any
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.naming import ID_RULE, is_id
 from poolqueue.requests.normalising import did_you_mean, whole_number
+from poolqueue.requests.reading import Unreadable, read_json
+from poolqueue.requests.wishes import WISHES, Wishes, read_wishes
 
 LOWEST_PRIORITY, DEFAULT_PRIORITY, HIGHEST_PRIORITY = 0, 50, 100
-SETTINGS = ("job_id", "priority", "display_name")
+SETTINGS = ("job_id", "priority", "display_name", *WISHES, "alternatives")
 
 _LATER = frozenset(
     {
         "after",
         "backfill",
         "checkpoint",
-        "deadline",
         "depends_on",
-        "earliest_start",
-        "expires_at",
         "group",
         "hold",
         "max_attempts",
         "max_retries",
-        "max_wait",
-        "not_after",
-        "not_before",
         "on_failure",
-        "preemptible",
-        "queue_timeout",
         "retries",
         "retry",
         "retry_policy",
         "schedule",
-        "start_after",
-        "ttl",
         "weight",
     }
 )
+_MEANT = {
+    "earliest_start": "not_before",
+    "start_after": "not_before",
+    "not_after": "deadline",
+    "expires_at": "deadline",
+    "queue_timeout": "max_wait",
+    "ttl": "max_wait",
+    "preemptible": "max_preemptions",
+    "fallbacks": "alternatives",
+}
 _TRANSPORT_PREFIXES = ("goog", "logging.googleapis.com/", "CloudPubSub", "ce-", "x-goog-")
 _TRANSPORT_NAMES = frozenset({"traceparent", "tracestate", "baggage", "content-type", "Content-Type"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
+    """`priority` is None when none is given. `alternatives` come as given, with the path of the place."""
+
     job_id: str | None
-    priority: int
+    priority: int | None
     display_name: str | None
+    wishes: Wishes
+    alternatives: tuple[str, Any]
 
 
 def is_transports(attribute: str) -> bool:
@@ -64,6 +70,8 @@ def read_settings(envelope: Mapping[str, Any], attributes: Mapping[str, str], pr
         job_id=_job_id(given, problems),
         priority=_priority(given, problems),
         display_name=_display_name(given, problems),
+        wishes=read_wishes(given, problems),
+        alternatives=given.get("alternatives", ("", None)),
     )
 
 
@@ -79,10 +87,19 @@ def _merged(
         path = f"attributes.{key}"
         if is_transports(key) or not _is_known(key, path, problems):
             continue
-        if key in given and str(given[key][1]) != value:
+        read = _from_attribute(key, value)
+        if key in given and given[key][1] != read and str(given[key][1]) != value:
             problems.add(path, value, "differs from the same setting in the envelope", "give it in one place")
-        given.setdefault(key, (path, value))
+        given.setdefault(key, (path, read))
     return given
+
+
+def _from_attribute(key: str, text: str) -> Any:
+    """A list stands in an attribute as JSON; what is none is told as the text that it is."""
+    try:
+        return read_json(text) if key == "alternatives" else text
+    except Unreadable:
+        return text
 
 
 def _is_known(key: str, path: str, problems: Problems) -> bool:
@@ -90,6 +107,8 @@ def _is_known(key: str, path: str, problems: Problems) -> bool:
         return True
     if key in _LATER:
         problems.add(path, key, "is a setting that is not honoured by this version", "leave it out")
+    elif key in _MEANT:
+        problems.add(path, key, "is not a setting", f"did you mean {_MEANT[key]}?")
     elif key == "team":
         problems.add(
             path, key, "is not a setting: the team comes from the topic", "publish to the team's topic"
@@ -107,14 +126,16 @@ def _job_id(given: Mapping[str, tuple[str, Any]], problems: Problems) -> str | N
     return None
 
 
-def _priority(given: Mapping[str, tuple[str, Any]], problems: Problems) -> int:
-    path, priority = given.get("priority", ("", DEFAULT_PRIORITY))
+def _priority(given: Mapping[str, tuple[str, Any]], problems: Problems) -> int | None:
+    path, priority = given.get("priority", ("", None))
+    if priority is None:
+        return None
     number = whole_number(priority)
     if number is not None and LOWEST_PRIORITY <= number <= HIGHEST_PRIORITY:
         return number
     remedy = f"give a whole number, {LOWEST_PRIORITY} to {HIGHEST_PRIORITY}; higher goes first"
     problems.add(path, priority, "is not a priority", remedy)
-    return DEFAULT_PRIORITY
+    return None
 
 
 def _display_name(given: Mapping[str, tuple[str, Any]], problems: Problems) -> str | None:

@@ -34,6 +34,8 @@ def test_the_schemas_in_the_repository_are_what_the_generator_writes() -> None:
     assert written == schemas(), "run python -m infra.tools.generate_schemas"
 
 
+HOMELESS = custom_job()
+del HOMELESS["jobSpec"]["persistentResourceId"]
 VALID: list[dict[str, Any]] = [
     custom_job(),
     SNAKE,
@@ -48,6 +50,13 @@ VALID: list[dict[str, Any]] = [
     packaged(),
     with_container(env=[{"name": "A", "value": ""}]),
     {**custom_job(), "labels": {"a": "", "b-c_1": "d"}},
+    {"expected_run": "2h", "min_run": 0, "max_preemptions": 0, "custom_job": custom_job()},
+    {"not_before": "2026-11-23T18:00:00Z", "deadline": "2026-11-24T07:00:00.5+01:00", "custom_job": SNAKE},
+    {"max_wait": 0.5, "alternatives": [], "custom_job": custom_job()["jobSpec"]},
+    {"alternatives": ["b", {"persistent_resource": "any", "after": "30m"}], "custom_job": custom_job()},
+    {"alternatives": [{"persistent_resource": "b", "after": 0}], "custom_job": HOMELESS},
+    {"alternatives": ["b"], "custom_job": HOMELESS["jobSpec"]},
+    {"alternatives": ["any"], "custom_job": HOMELESS},
 ]
 
 INVALID: list[dict[str, Any]] = [
@@ -57,6 +66,26 @@ INVALID: list[dict[str, Any]] = [
     {"priority": 101, "custom_job": custom_job()},
     {"retries": 3, "custom_job": custom_job()},
     {**custom_job(), "state": "JOB_STATE_PENDING"},
+    HOMELESS,
+    HOMELESS["jobSpec"],
+    {"custom_job": HOMELESS},
+    {"alternatives": [], "custom_job": HOMELESS},
+    {"alternatives": "any", "custom_job": custom_job()},
+    {"alternatives": ["b"] * 11, "custom_job": custom_job()},
+    {"alternatives": ["B"], "custom_job": custom_job()},
+    {"alternatives": [{"after": "30m"}], "custom_job": custom_job()},
+    {"alternatives": [{"persistent_resource": "b", "before": 1}], "custom_job": custom_job()},
+    {"alternatives": [{"persistent_resource": "b", "after": -1}], "custom_job": custom_job()},
+    {"expected_run": 0, "custom_job": custom_job()},
+    {"expected_run": "0m", "custom_job": custom_job()},
+    {"expected_run": "soon", "custom_job": custom_job()},
+    {"min_run": -1, "custom_job": custom_job()},
+    {"max_wait": 367 * 86_400, "custom_job": custom_job()},
+    {"max_preemptions": -1, "custom_job": custom_job()},
+    {"max_preemptions": "many", "custom_job": custom_job()},
+    {"deadline": "2026-11-23", "custom_job": custom_job()},
+    {"not_before": "2026-11-23T18:00:00", "custom_job": custom_job()},
+    {"not_before": 1_800_000_000, "custom_job": custom_job()},
     {**custom_job(), "display_name": "twice"},
     {**custom_job(), "displayName": "x" * 129},
     {**custom_job(), "labels": {"A": "b"}},
