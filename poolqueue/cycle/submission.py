@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from poolqueue.announcing import Announcement, announce_and_remember
@@ -81,7 +83,7 @@ class Submissions:
         timing = self._system.settings.timing
         answer = self._system.submitter.create(
             self._name.parent,
-            body_of(admission, self._system.settings.installation),
+            body_of(admission, self._system.settings.installation, now=self._system.clock()),
             timeout_seconds=timing.call_timeout.total_seconds(),
         )
         _log_answer(admission, answer)
@@ -144,8 +146,10 @@ def _result(call: Future[SubmissionFailed | None]) -> SubmissionFailed | None:
     return call.result()
 
 
-def body_of(admission: Admission, installation: str) -> Mapping[str, Any]:
-    """The request's custom job as it is sent: with our labels, and the disks that matching filled in."""
+def body_of(admission: Admission, installation: str, *, now: datetime) -> Mapping[str, Any]:
+    """The request's custom job as it is sent: to the resource that admitted it, with our labels, the disks
+    that matching filled in, and a timeout that ends the attempt by the job's deadline.
+    """
     body: dict[str, Any] = json.loads(admission.job.custom_job_body)
     labels = {
         INSTALLATION_LABEL: installation,
@@ -154,10 +158,21 @@ def body_of(admission: Admission, installation: str) -> Mapping[str, Any]:
         JOB_LABEL: admission.job.job_id,
     }
     body["labels"] = {**body.get("labels", {}), **labels}
+    body["jobSpec"]["persistentResourceId"] = ResourceName.from_key(admission.job.resource).id
+    if admission.job.deadline is not None:
+        _cut_timeout(body["jobSpec"], admission.job.deadline - now)
     specs = body["jobSpec"]["workerPoolSpecs"]
     for assignment in admission.admit.assignments:
         specs[assignment.index]["diskSpec"] = json.loads(assignment.disk)
     return body
+
+
+def _cut_timeout(spec: dict[str, Any], left: timedelta) -> None:
+    """Never above the timeout that is there: every body has one, the request's or the team's."""
+    scheduling = spec.get("scheduling", {})
+    most = max(1, math.floor(left.total_seconds()))
+    if most < float(scheduling.get("timeout", "inf").removesuffix("s")):
+        spec["scheduling"] = {**scheduling, "timeout": f"{most}s"}
 
 
 def _not_sent(admission: Admission) -> SubmissionFailed:
