@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from poolqueue.cli.terms import Terms
 from poolqueue.cli.views import JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter, problem_fields
 from poolqueue.scheduling.pools import Drain
@@ -31,6 +32,7 @@ def job_fields(job: JobView) -> dict[str, Any]:
         "ran_seconds": _seconds(job.ran),
         "reason": job.reason and job.reason.value,
         "note": job.note,
+        **_terms(job.terms or Terms()),
     }
 
 
@@ -56,6 +58,20 @@ def dead_letter_fields(letter: DeadLetter) -> dict[str, Any]:
         "job": letter.job,
         "command": letter.command,
         "problems": [problem_fields(problem) for problem in letter.problems],
+    }
+
+
+def _terms(terms: Terms) -> dict[str, Any]:
+    return {
+        "expected_run_seconds": _seconds(terms.expected_run),
+        "not_before": _time(terms.not_before),
+        "deadline": _time(terms.deadline),
+        "expires": _time(terms.expires),
+        "preemptions": terms.preemptions,
+        "alternatives": [
+            {"persistent_resource": each.resource or "any", "after_seconds": _seconds(each.after)}
+            for each in terms.alternatives
+        ],
     }
 
 

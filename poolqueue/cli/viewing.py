@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from poolqueue.cli.terms import terms_of
 from poolqueue.cli.text import clock_time
 from poolqueue.cli.views import HOLDING, Holder, JobView, PoolView, ResourceView, Share
 from poolqueue.records import ResourceName
@@ -85,6 +86,7 @@ def ended_view(job: Job) -> JobView:
         outcome=job.outcome,
         reason=job.reason,
         note=job.error or "",
+        terms=terms_of(job),
     )
 
 
@@ -204,6 +206,7 @@ def _holding(
         priority=None if job is None else job.priority,
         reason=reason,
         note=note,
+        terms=None if job is None else terms_of(job),
     )
 
 
@@ -238,6 +241,7 @@ def _waiting(verdict: Verdict, name: ResourceName, shares: _Shares, now: datetim
         priority=line.priority,
         reason=reason,
         note=note,
+        terms=terms_of(line),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from poolqueue.cli.terms import Terms
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.jobs import Outcome, Reason, State, job_key
 from poolqueue.scheduling.pools import Backoff, Drain
@@ -23,7 +24,8 @@ class Share:
 @dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as a row. `waited`: from its request to its start; `held`: how long it has had replicas without
-    running; `ran`: from its start on. `note` says more about `reason`.
+    running; `ran`: from its start on. `note` says more about `reason`. `terms` are None where only its
+    reservation was read.
     """
 
     team: str
@@ -38,6 +40,7 @@ class JobView:
     outcome: Outcome | None = None
     reason: Reason | None = None
     note: str = ""
+    terms: Terms | None = None
 
     @property
     def key(self) -> str:
