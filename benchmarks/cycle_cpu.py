@@ -6,11 +6,15 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from benchmarks.figures import Figure, Say
 from poolqueue.records import Queue, read_queue, write_queue
-from poolqueue.scheduling.admission import Policy, decide
+from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.board import Board
+from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.pools import Pool, PoolKey, Resource
 from poolqueue.scheduling.specs import canonical_disk, canonical_machine
 from poolqueue.scheduling.waiting import Waiting
@@ -27,16 +31,17 @@ def time_cycle(quick: bool, say: Say) -> list[Figure]:  # noqa: FBT001  as `Benc
     resource, lines = _resource(), _lines()
     queue, _ = Queue().changed(add=lines)
     stored = write_queue(queue, 0)
-    policy = Policy()
     say(f"decide and store {LINES:,} lines, {repeats} times")
     return [
-        Figure(
-            name=f"decide on {LINES:,} waiting jobs",
-            value=_milliseconds(
-                lambda: decide(resource, lines, now=NOW, slots=LINES, policy=policy), repeats
-            ),
-            unit="ms",
-            decimals=0,
+        *(
+            Figure(
+                name=f"decide on {LINES:,} waiting jobs, {ordering.value}",
+                value=_milliseconds(partial(_decide, resource, lines, ordering), repeats),
+                unit="ms",
+                decimals=0,
+                budget=50,
+            )
+            for ordering in Ordering
         ),
         Figure(
             name=f"read a queue document of {LINES:,} lines",
@@ -52,6 +57,12 @@ def time_cycle(quick: bool, say: Say) -> list[Figure]:  # noqa: FBT001  as `Benc
         ),
         Figure(name="size of that document", value=len(stored["lines"]) / 1000, unit="kB", decimals=0),
     ]
+
+
+def _decide(resource: Resource, lines: list[Waiting], ordering: Ordering) -> None:
+    policy = Policy(ordering=ordering)
+    board = Board(resource, lines, policy=policy, expectations=TimeoutsOnly(), now=NOW)
+    decide(board, now=NOW, slots=LINES)
 
 
 def _milliseconds(act: Callable[[], object], repeats: int) -> float:

@@ -26,7 +26,7 @@ from poolqueue.records import (
     resource_path,
     write_job,
 )
-from poolqueue.scheduling.admission import specs
+from poolqueue.scheduling.board import specs
 from poolqueue.scheduling.jobs import (
     Job,
     Outcome,

@@ -22,7 +22,7 @@ _HOW = {
     Outcome.FAILED: "the custom job failed, with its error",
     Outcome.CANCELLED: "somebody cancelled it",
     Outcome.REJECTED: "it was refused for good, with reasons, and nothing ran",
-    Outcome.EXPIRED: "it took longer than its timeout allows",
+    Outcome.EXPIRED: "its time was over: it ran longer than its timeout, or waited longer than it may",
     Outcome.LOST: "its custom job vanished, and how it ended cannot be known",
 }
 

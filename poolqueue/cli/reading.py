@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from poolqueue.cli.viewing import Snapshot, ended_view, resource_view
 from poolqueue.cli.views import JobView, ResourceView
-from poolqueue.config import Settings
+from poolqueue.config import Settings, policy_of
 from poolqueue.cycle.draft import waiting_line
 from poolqueue.ports import Document, Documents, Query
 from poolqueue.records import (
@@ -24,9 +24,9 @@ from poolqueue.records import (
     region_key,
     resource_path,
 )
-from poolqueue.scheduling.admission import Policy
 from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pace import take
+from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
 
 RESOURCES_LIMIT = 500
@@ -62,6 +62,7 @@ class Reader:
         return cls(
             documents=documents,
             regions=settings.regions() if regions is None else regions,
+            policy_of=lambda id_: policy_of(settings, id_),
             creates_per_minute=settings.pacing.creates_per_minute,
             call_timeout=settings.timing.call_timeout,
         )

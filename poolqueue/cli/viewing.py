@@ -15,9 +15,12 @@ from poolqueue.cli.terms import terms_of
 from poolqueue.cli.text import clock_time
 from poolqueue.cli.views import HOLDING, Holder, JobView, PoolView, ResourceView, Share
 from poolqueue.records import ResourceName
-from poolqueue.scheduling.admission import Admit, Policy, Reject, Verdict, Wait, decide, specs
+from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.board import Board, specs
+from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Demand, Job, Reason, State, job_key
 from poolqueue.scheduling.matching import Matched, match_pools
+from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import (
     WHOLE_RESOURCE,
     Backoff,
@@ -28,6 +31,7 @@ from poolqueue.scheduling.pools import (
     free,
     reserved,
 )
+from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 
 UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its custom job, then it goes again"
@@ -52,7 +56,8 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     resource = snapshot.resource
     name = ResourceName.from_full(resource.name)
     shares = _Shares(resource)
-    verdicts = decide(resource, snapshot.waiting, now=now, slots=snapshot.slots, policy=snapshot.policy)
+    board = Board(resource, snapshot.waiting, policy=snapshot.policy, expectations=TimeoutsOnly(), now=now)
+    verdicts = decide(board, now=now, slots=snapshot.slots).verdicts()
     holding = [
         _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()
     ]
@@ -249,12 +254,11 @@ def _why(verdict: Verdict, now: datetime) -> tuple[Reason | None, str]:
     match verdict:
         case Admit():
             return None, "fits now: the next admission cycle starts it"
-        case Wait(reason=reason, note=note, until=None):
-            return reason, note
         case Wait(reason=reason, note=note, until=until):
-            assert until is not None
-            return reason, f"{note} (until {clock_time(until, now)})"
+            return reason, note if until is None else f"{note} (until {clock_time(until, now)})"
         case Reject(reason=reason, problems=problems):
             return reason, f"the next admission cycle refuses it: {problems[0].problem}"
+        case Expire(reason=reason, note=note):
+            return reason, f"the next admission cycle ends it: {note}"
         case unreachable:
             assert_never(unreachable)

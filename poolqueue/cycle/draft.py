@@ -18,11 +18,14 @@ from poolqueue.records import (
     write_queue,
     write_resource,
 )
-from poolqueue.scheduling.admission import Admit, Reject, Wait
-from poolqueue.scheduling.changes import Change, CustomJobEnded
+from poolqueue.scheduling.admission import Decision
+from poolqueue.scheduling.changes import Change, CustomJobEnded, Preempted
 from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reserved, apply
 from poolqueue.scheduling.jobs import Job, Outcome, State, move
+from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
+from poolqueue.scheduling.reckoning import reckon, told
+from poolqueue.scheduling.verdicts import Admit, Expire, Preempt, Reject, Wait
 from poolqueue.scheduling.waiting import Waiting
 
 TOKENS_KEPT = 20
@@ -99,13 +102,14 @@ class Draft:
         """A line whose job does not wait any more."""
         self._gone.add(key)
 
-    def admit(self, admit: Admit, *, token: str, submit_within: timedelta) -> None:
+    def admit(self, admit: Admit, *, token: str, submit_within: timedelta, max_preemptions: int) -> None:
         job = self.job(admit.waiting.key)
         assert job is not None
         reserved = move(
             job,
             State.RESERVED,
             at=self._now,
+            note=told(admit, self.resource.promises.get(job.key), now=self._now),
             attempt=job.attempt + 1,
             token=token,
             tokens=(*job.tokens, token)[-TOKENS_KEPT:],
@@ -120,6 +124,9 @@ class Draft:
             replicas=admit.replicas,
             reserved_at=self._now,
             submit_by=self._now + submit_within,
+            priority=job.priority,
+            traits=job.traits,
+            preemptions=_preemptions_left(job, max_preemptions),
         )
         self.apply(Reserved(reservations=(reservation,)))
         self._set(reserved)
@@ -158,6 +165,36 @@ class Draft:
                 error=note,
             )
         )
+
+    def expire(self, expire: Expire) -> None:
+        job = self.job(expire.waiting.key)
+        assert job is not None
+        self._set(
+            move(
+                job,
+                State.ENDED,
+                at=self._now,
+                outcome=Outcome.EXPIRED,
+                reason=expire.reason,
+                note=expire.note,
+                error=expire.note,
+            )
+        )
+
+    def preempt(self, preempt: Preempt) -> str | None:
+        """The custom job that is to be cancelled for it; None if its attempt is not what it was."""
+        before = self.job(preempt.key)
+        self.change(Preempted(key=preempt.key, token=preempt.token, note=preempt.note))
+        after = self.job(preempt.key)
+        return None if after is None or after is before else after.custom_job
+
+    def reckon(self, decision: Decision, policy: Policy) -> None:
+        """Teams' turns and planned starts, as they are after this draft."""
+        admits = [admission.admit for admission in self.admissions]
+        reckoned = reckon(
+            self.resource, decision, admits=admits, waiting=self.waiting(), policy=policy, now=self._now
+        )
+        self.apply(reckoned)
 
     def writes(self, announced: Mapping[str, Span]) -> list[Write]:
         """The writes of this draft; none if nothing changed. `announced`: changes known to be published."""
@@ -232,6 +269,11 @@ def waiting_line(job: Job) -> Waiting:
         preemptions=job.preemptions,
         max_preemptions=job.max_preemptions,
     )
+
+
+def _preemptions_left(job: Job, usual: int) -> int:
+    most = usual if job.max_preemptions is None else min(usual, job.max_preemptions)
+    return max(0, most - job.preemptions)
 
 
 def _belongs_in_queue(job: Job) -> bool:

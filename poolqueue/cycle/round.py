@@ -9,16 +9,22 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from poolqueue.announced import Span
+from poolqueue.config import policy_of
 from poolqueue.cycle.draft import Admission, Draft, Moved
 from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.snapshot import COMMIT_BYTES, Snapshot, body_bytes, read_snapshot
 from poolqueue.observation import look, reserved_tokens
 from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path
-from poolqueue.scheduling.admission import Admit, Policy, Reject, Verdict, Wait, admitted, decide
+from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.changes import Change
 from poolqueue.scheduling.events import Event
-from poolqueue.scheduling.jobs import Job, Reason, State
+from poolqueue.scheduling.expectations import TimeoutsOnly
+from poolqueue.scheduling.jobs import Job, State
+from poolqueue.scheduling.policies import Policy
+from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Wait
+from poolqueue.scheduling.waiting import Waiting
 from poolqueue.system import System
 
 ADMISSIONS_LIMIT = 140
@@ -44,12 +50,13 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class Round:
-    """What a round committed. `more`: there is work that this commit could not carry; `due`: when time alone
-    lets something start.
+    """What a round committed. `cancels`: custom jobs that are now to be cancelled; `more`: there is work that
+    this commit could not carry; `due`: when time alone changes something.
     """
 
     moved: Mapping[str, Moved] = field(default_factory=dict)
     admissions: Sequence[tuple[Admission, object]] = ()
+    cancels: Sequence[str] = ()
     more: bool = False
     due: datetime | None = None
 
@@ -66,15 +73,15 @@ def run_round(
         draft.change(change)
     for ending in snapshot.endings:
         draft.end(ending)
-    verdicts: list[Verdict] = []
+    decision: Decision | None = None
+    policy = policy_of(system.settings, name.id)
     if asked.admit and _has_room(draft):
         _refresh(system, snapshot, draft)
-        verdicts = _decide(system, draft, slots, admit=not snapshot.more_arrivals)
-    snapshot.read_jobs(_to_be_moved(verdicts))
-    drawing = _Drawing(system, snapshot, draft, within=asked.submit_within)
-    for verdict in verdicts:
-        drawing.add(verdict)
-    return _commit(system, draft, verdicts, slots, announced=announced, more=drawing.more)
+        decision = _decide(system, draft, policy, slots, admit=not snapshot.more_arrivals)
+    drawing = _Drawing(system, snapshot, draft, policy, within=asked.submit_within)
+    if decision is not None:
+        drawing.add(decision)
+    return _commit(system, draft, decision, slots, announced=announced, drawing=drawing)
 
 
 def _has_room(draft: Draft) -> bool:
@@ -104,61 +111,80 @@ def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     draft.apply(observed)
 
 
-def _decide(system: System, draft: Draft, slots: Slots, *, admit: bool) -> list[Verdict]:
+def _decide(system: System, draft: Draft, policy: Policy, slots: Slots, *, admit: bool) -> Decision:
     """Decide as if there were slots enough, take those that it needs, and decide with what was granted.
 
     Without `admit` nothing is to start yet: as long as there are arrivals that nobody has looked at, one of
     them may come before those that would start now.
     """
     now = system.clock()
-    policy = Policy()
-    queue = draft.waiting()
-    verdicts = decide(draft.resource, queue, now=now, slots=ADMISSIONS_LIMIT, policy=policy)
-    wanted = len(admitted(verdicts)) if admit else 0
+    board = Board(draft.resource, draft.waiting(), policy=policy, expectations=TimeoutsOnly(), now=now)
+    decision = decide(board, now=now, slots=ADMISSIONS_LIMIT)
+    wanted = len(decision.admits) if admit else 0
     granted = slots.hold(wanted)
-    if granted == wanted:
-        return verdicts
-    return decide(draft.resource, queue, now=now, slots=granted, policy=policy)
-
-
-def _to_be_moved(verdicts: Sequence[Verdict]) -> list[str]:
-    """The jobs that this round may move, as many as it may: they are read in one go."""
-    new = [v.waiting.key for v in verdicts if isinstance(v, Reject) or _is_news(v)]
-    return [admit.waiting.key for admit in admitted(verdicts)] + new[:NEW_LINES_LIMIT]
-
-
-def _is_news(verdict: Verdict) -> bool:
-    """Is this the first time that the job was held against its pools?"""
-    return isinstance(verdict, Wait) and verdict.waiting.is_new and verdict.has_pools
+    return decision if granted == wanted else decide(board, now=now, slots=granted)
 
 
 class _Drawing:
-    """Puts verdicts into a draft, as many as one commit can carry; `more` tells that some were left."""
+    """Puts a decision into a draft, as much as one commit can carry; `more` tells that some was left.
 
-    def __init__(self, system: System, snapshot: Snapshot, draft: Draft, *, within: timedelta) -> None:
+    `cancels` are the custom jobs to be cancelled once it is committed.
+    """
+
+    def __init__(
+        self, system: System, snapshot: Snapshot, draft: Draft, policy: Policy, *, within: timedelta
+    ) -> None:
         self._system = system
         self._snapshot = snapshot
         self._draft = draft
+        self._policy = policy
         self._within = within
         self._bytes = COMMIT_BYTES
         self._lines = NEW_LINES_LIMIT
+        self.cancels: list[str] = []
         self.more = snapshot.more_arrivals or snapshot.more_endings
 
-    def add(self, verdict: Verdict) -> None:
-        key = verdict.waiting.key
-        arrives = key in self._snapshot.arrivals and key not in self._draft.moved
-        match verdict:
-            case Admit() if self._snapshot.more_arrivals:
-                if arrives:
-                    self._draft.defer(key)
-            case Admit():
-                self._admit(verdict)
-            case Wait():
-                if arrives or (_is_news(verdict) and self._takes_up(key)):
-                    self._draft.fold(verdict)
+    def add(self, decision: Decision) -> None:
+        """The jobs that may be moved are read in one go."""
+        waits = [decision.wait_of(line) for line in self._new_lines(decision)]
+        news = [wait for wait in waits if self._arrives(wait.waiting.key) or _is_news(wait)]
+        self._snapshot.read_jobs(_to_be_moved(decision, news))
+        for admit in decision.admits:
+            self._start(admit)
+        for wait in news:
+            if self._arrives(wait.waiting.key) or self._takes_up(wait.waiting.key):
+                self._draft.fold(wait)
+        for reject in decision.rejects:
+            self._end(reject)
+        for expire in decision.expires:
+            self._end(expire)
+        if not self._snapshot.more_arrivals:
+            self.cancels += filter(None, map(self._draft.preempt, decision.preempts))
+        self._draft.reckon(decision, self._policy)
+
+    def _new_lines(self, decision: Decision) -> list[Waiting]:
+        leaving = {line.key for line in decision.leaving()}
+        return [line for line in self._draft.waiting() if line.is_new and line.key not in leaving]
+
+    def _arrives(self, key: str) -> bool:
+        return key in self._snapshot.arrivals and key not in self._draft.moved
+
+    def _start(self, admit: Admit) -> None:
+        key = admit.waiting.key
+        if not self._snapshot.more_arrivals:
+            self._admit(admit)
+        elif self._arrives(key):
+            self._draft.defer(key)
+
+    def _end(self, over: Reject | Expire) -> None:
+        key = over.waiting.key
+        if not self._arrives(key) and not self._takes_up(key):
+            return
+        match over:
             case Reject():
-                if arrives or self._takes_up(key):
-                    self._draft.reject(verdict)
+                self._draft.reject(over)
+            case Expire():
+                self._draft.expire(over)
             case unreachable:
                 assert_never(unreachable)
 
@@ -170,7 +196,12 @@ class _Drawing:
         if self._bytes < 0 and self._draft.admissions:
             self.more = True
             return
-        self._draft.admit(admit, token=self._system.token(), submit_within=self._within)
+        self._draft.admit(
+            admit,
+            token=self._system.token(),
+            submit_within=self._within,
+            max_preemptions=self._policy.max_preemptions,
+        )
 
     def _takes_up(self, key: str) -> bool:
         """Is there room for one more job whose line was new until now?"""
@@ -191,14 +222,29 @@ class _Drawing:
         return job
 
 
+def _to_be_moved(decision: Decision, news: Sequence[Wait]) -> list[str]:
+    over = [
+        *(each.waiting.key for each in decision.rejects),
+        *(each.waiting.key for each in decision.expires),
+    ]
+    new = [*over, *(wait.waiting.key for wait in news)]
+    preempted = [preempt.key for preempt in decision.preempts]
+    return [*(admit.waiting.key for admit in decision.admits), *preempted, *new[:NEW_LINES_LIMIT]]
+
+
+def _is_news(wait: Wait) -> bool:
+    """Is this the first time that the job was held against its pools?"""
+    return wait.waiting.is_new and wait.has_pools
+
+
 def _commit(
     system: System,
     draft: Draft,
-    verdicts: Sequence[Verdict],
+    decision: Decision | None,
     slots: Slots,
     *,
     announced: Mapping[str, Span],
-    more: bool,
+    drawing: _Drawing,
 ) -> Round:
     writes = draft.writes(announced)
     versions = dict(
@@ -206,19 +252,19 @@ def _commit(
     )
     slots.use(len(draft.admissions))
     _log_decisions(draft)
-    paced = any(isinstance(v, Wait) and v.reason is Reason.PACED for v in verdicts)
     full = len(draft.admissions) >= ADMISSIONS_LIMIT
     return Round(
         moved=draft.moved,
         admissions=[(a, versions[job_path(a.job.key)]) for a in draft.admissions],
-        more=more or full,
-        due=_due(verdicts, slots.more_at if paced and not full else None),
+        cancels=drawing.cancels,
+        more=drawing.more or full,
+        due=None if decision is None else _due(decision, None if full else slots.more_at),
     )
 
 
-def _due(verdicts: Sequence[Verdict], more_slots_at: datetime | None) -> datetime | None:
-    times = [v.until for v in verdicts if isinstance(v, Wait) and v.until is not None]
-    return min([*times, *([more_slots_at] if more_slots_at else [])], default=None)
+def _due(decision: Decision, more_slots_at: datetime | None) -> datetime | None:
+    paced = more_slots_at if decision.paced else None
+    return min([at for at in (decision.due(), paced) if at is not None], default=None)
 
 
 def _log_decisions(draft: Draft) -> None:

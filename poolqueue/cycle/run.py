@@ -194,6 +194,7 @@ class _Cycle:
         self._submissions.put_back(failures)
         self._system.announced.noted(self._name.key, announced)
         self._submissions.begin(list(done.admissions))
+        self._submissions.cancel(done.cancels)
         announcements = [
             Announcement(job=moved.after, first=moved.before.job.sequence + 1)
             for moved in done.moved.values()

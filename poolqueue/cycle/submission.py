@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any, assert_never
@@ -51,11 +51,18 @@ class Submissions:
 
     def begin(self, admissions: list[tuple[Admission, object]]) -> None:
         """Begin to submit these; each comes with the version of its job's document."""
-        if admissions and self._executor is None:
-            self._executor = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="submit")
         for admission, version in admissions:
-            assert self._executor is not None
-            self._calls.append(self._executor.submit(self._submit, admission, version))
+            self._calls.append(self._threads().submit(self._submit, admission, version))
+
+    def cancel(self, custom_jobs: Iterable[str]) -> None:
+        """Begin to cancel these, whose jobs were preempted; what is not answered the sweep asks again."""
+        for custom_job in custom_jobs:
+            self._calls.append(self._threads().submit(self._cancel, custom_job))
+
+    def _threads(self) -> ThreadPoolExecutor:
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="submit")
+        return self._executor
 
     def failures(self) -> list[SubmissionFailed]:
         finished = [call for call in self._calls if call.done()]

@@ -87,7 +87,7 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         min_run=fields.get("min_run", 0),
         preemptions=fields.get("preemptions", 0),
         alternatives=tuple(Alternative(**each) for each in fields.get("alternatives", ())),
-        traits=_read_traits(fields.get("traits")),
+        traits=read_traits(fields.get("traits")),
     )
 
 
@@ -99,11 +99,11 @@ def _write_wishes(job: Job) -> dict[str, Any]:
         "alternatives": [{"resource": each.resource, "after": each.after} for each in job.alternatives],
     }
     if job.traits != NO_TRAITS:
-        fields["traits"] = _write_traits(job.traits)
+        fields["traits"] = write_traits(job.traits)
     return {name: value for name, value in fields.items() if value}
 
 
-def _write_traits(traits: Traits) -> dict[str, Any]:
+def write_traits(traits: Traits) -> dict[str, Any]:
     return {
         "keys": list(traits.keys),
         "timeout": traits.timeout,
@@ -112,7 +112,7 @@ def _write_traits(traits: Traits) -> dict[str, Any]:
     }
 
 
-def _read_traits(fields: Mapping[str, Any] | None) -> Traits:
+def read_traits(fields: Mapping[str, Any] | None) -> Traits:
     return NO_TRAITS if fields is None else Traits(**{**fields, "keys": tuple(fields["keys"])})
 
 

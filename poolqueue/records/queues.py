@@ -11,9 +11,10 @@ import zlib
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from poolqueue.records.moments import from_micros, to_micros
 from poolqueue.records.names import SCHEMA, ResourceName
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand
@@ -23,8 +24,6 @@ from poolqueue.scheduling.waiting import Waiting
 SHARD_BYTES = 700_000
 GROWTH_CHARACTERS = 250_000  # of what lines share, that one commit adds: it may hardly compress
 SHARD_LINES = 20_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 # What a line lacks that was written before these were known.
 _ADDED = (0, 0, None, None, 0, None)
@@ -177,14 +176,14 @@ def _read_line(
         team=team,
         job_id=job_id,
         priority=priority,
-        arrived=_from_micros(arrived),
+        arrived=from_micros(arrived),
         demands=demands[its_demands],
         attempt=attempt,
-        not_before=_maybe_from_micros(not_before),
+        not_before=_maybe_moment(not_before),
         is_new=bool(is_new),
         traits=traits[its_traits],
-        expires=_maybe_from_micros(expires),
-        deadline=_maybe_from_micros(deadline),
+        expires=_maybe_moment(expires),
+        deadline=_maybe_moment(deadline),
         alternatives=alternatives[its_alternatives],
         preemptions=preemptions,
         max_preemptions=max_preemptions,
@@ -192,23 +191,15 @@ def _read_line(
 
 
 def _write_line(line: Waiting, demands: int, traits: int, alternatives: int) -> list[Any]:
-    fields = [line.team, line.job_id, line.priority, _to_micros(line.arrived), demands]
+    fields = [line.team, line.job_id, line.priority, to_micros(line.arrived), demands]
     fields += [line.attempt, _maybe_micros(line.not_before), int(line.is_new)]
     rest = [traits, alternatives, _maybe_micros(line.expires), _maybe_micros(line.deadline)]
     return [*fields, *rest, line.preemptions, line.max_preemptions]
 
 
 def _maybe_micros(at: datetime | None) -> int | None:
-    return None if at is None else _to_micros(at)
+    return None if at is None else to_micros(at)
 
 
-def _maybe_from_micros(micros: int | None) -> datetime | None:
-    return None if micros is None else _from_micros(micros)
-
-
-def _to_micros(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def _from_micros(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+def _maybe_moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

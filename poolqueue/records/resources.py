@@ -8,21 +8,30 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import asdict
+from datetime import datetime, timedelta
 from typing import Any
 
+from poolqueue.records.jobs import read_traits, write_traits
+from poolqueue.records.moments import from_micros, to_micros
 from poolqueue.records.names import SCHEMA, ResourceName, region_key
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
+    Overtakings,
     Pool,
     PoolKey,
+    Promise,
     Reservation,
     Resource,
     Surplus,
     Unannounced,
+    Use,
 )
+from poolqueue.scheduling.traits import Traits
+
+DAY_SECONDS = 86_400
 
 
 def write_resource(resource: Resource) -> dict[str, Any]:
@@ -40,7 +49,7 @@ def write_resource(resource: Resource) -> dict[str, Any]:
             {"key": keys[pool.key], "ids": list(pool.ids), "capacity": pool.capacity, "used": pool.used}
             for pool in resource.pools
         ],
-        "reservations": [_write_reservation(r, keys) for r in resource.reservations.values()],
+        "reservations": _write_reservations(resource.reservations.values(), keys),
         "foreign": keys.write(resource.foreign),
         "surplus": keys.write(resource.surplus),
         "surplus_seen": surplus and {"epoch": surplus.epoch, "replicas": keys.write(surplus.replicas)},
@@ -58,6 +67,13 @@ def write_resource(resource: Resource) -> dict[str, Any]:
         "unannounced": _write_unannounced(resource.unannounced),
         "waiting": resource.waiting,
         "shards": resource.shards,
+        "uses": [
+            {"team": team, "at": use.at, "seconds": use.seconds, "waiting": use.waiting}
+            for team, use in resource.uses.items()
+        ],
+        "share_half_life": resource.share_half_life.total_seconds(),
+        "promises": [_write_promise(key, promise) for key, promise in resource.promises.items()],
+        "overtakings": asdict(resource.overtakings),
     }
     return {**fields, "keys": keys.listed()}
 
@@ -73,7 +89,7 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
             Pool(key=keys[p["key"]], ids=tuple(p["ids"]), capacity=p["capacity"], used=p["used"])
             for p in fields["pools"]
         ),
-        reservations={r["token"]: _read_reservation(r, keys) for r in fields["reservations"]},
+        reservations=_read_reservations(fields["reservations"], keys),
         foreign=_read_map(fields["foreign"], keys),
         surplus=_read_map(fields["surplus"], keys),
         surplus_seen=seen and Surplus(epoch=seen["epoch"], replicas=_read_map(seen["replicas"], keys)),
@@ -88,20 +104,49 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         unannounced=_read_unannounced(fields["unannounced"]),
         waiting=fields["waiting"],
         shards=fields["shards"],
+        uses={
+            each["team"]: Use(at=each["at"], seconds=each["seconds"], waiting=each["waiting"])
+            for each in fields.get("uses", ())
+        },
+        share_half_life=timedelta(seconds=fields.get("share_half_life", DAY_SECONDS)),
+        promises=dict(map(_read_promise, fields.get("promises", ()))),
+        overtakings=Overtakings(**fields.get("overtakings", {})),
+    )
+
+
+def _write_promise(key: str, promise: Promise) -> dict[str, Any]:
+    fields = {"key": key, "start": promise.start, "made": promise.made}
+    return {**fields, "overtaken": promise.overtaken, "ahead": list(promise.ahead)}
+
+
+def _read_promise(fields: Mapping[str, Any]) -> tuple[str, Promise]:
+    return fields["key"], Promise(
+        start=fields["start"],
+        made=fields["made"],
+        overtaken=fields["overtaken"],
+        ahead=tuple(fields["ahead"]),
     )
 
 
 def _write_unannounced(unannounced: Mapping[str, Unannounced]) -> bytes:
     """Packed like the lines of a queue: beside 2,000 reservations, thousands of entries must find room."""
     entries = [[key, u.first, u.last, u.at.isoformat()] for key, u in unannounced.items()]
-    return zlib.compress(json.dumps(entries, separators=(",", ":")).encode())
+    return _packed(entries)
 
 
 def _read_unannounced(packed: bytes) -> dict[str, Unannounced]:
     return {
         key: Unannounced(first=first, last=last, at=datetime.fromisoformat(at))
-        for key, first, last, at in json.loads(zlib.decompress(packed))
+        for key, first, last, at in _unpacked(packed)
     }
+
+
+def _packed(entries: list[Any]) -> bytes:
+    return zlib.compress(json.dumps(entries, separators=(",", ":")).encode())
+
+
+def _unpacked(packed: bytes) -> list[Any]:
+    return list(json.loads(zlib.decompress(packed)))
 
 
 class _Numbers:
@@ -124,28 +169,65 @@ def _read_map(entries: Iterable[Mapping[str, Any]], keys: list[PoolKey]) -> dict
     return {keys[entry["key"]]: entry["value"] for entry in entries}
 
 
-def _write_reservation(reservation: Reservation, keys: _Numbers) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "token": reservation.token,
-        "team": reservation.team,
-        "job_id": reservation.job_id,
-        "attempt": reservation.attempt,
-        "replicas": [n for key, replicas in reservation.replicas.items() for n in (keys[key], replicas)],
-        "reserved_at": reservation.reserved_at,
-        "submit_by": reservation.submit_by,
-    }
-    if reservation.number is not None:
-        fields["number"] = reservation.number
-    if reservation.running:
-        fields["running"] = True
-    if reservation.absent_since is not None:
-        fields["absent_since"] = reservation.absent_since
-    if reservation.cancelled_at is not None:
-        fields["cancelled_at"] = reservation.cancelled_at
-    return fields
+def _write_reservations(reservations: Iterable[Reservation], keys: _Numbers) -> bytes:
+    """Packed, because 2,000 of them must find room: the distinct traits once, and a short array each."""
+    traits: dict[Traits, int] = {}
+    rows = [_write_reservation(each, keys, traits) for each in reservations]
+    return _packed([[write_traits(each) for each in traits], rows])
 
 
-def _read_reservation(fields: Mapping[str, Any], keys: list[PoolKey]) -> Reservation:
-    numbers = fields["replicas"]  # pool, replicas, pool, replicas ...: maps would take three times the room
-    replicas = {keys[n]: count for n, count in zip(numbers[::2], numbers[1::2], strict=True)}
-    return Reservation(**{**fields, "replicas": replicas})
+def _read_reservations(packed: bytes, keys: list[PoolKey]) -> dict[str, Reservation]:
+    listed, rows = _unpacked(packed)
+    traits = [read_traits(fields) for fields in listed]
+    found = [_read_reservation(row, keys, traits) for row in rows]
+    return {each.token: each for each in found}
+
+
+def _write_reservation(each: Reservation, keys: _Numbers, traits: dict[Traits, int]) -> list[Any]:
+    return [
+        each.token,
+        each.team,
+        each.job_id,
+        each.attempt,
+        [n for key, replicas in each.replicas.items() for n in (keys[key], replicas)],
+        to_micros(each.reserved_at),
+        to_micros(each.submit_by),
+        each.number,
+        int(each.running),
+        _micros(each.absent_since),
+        _micros(each.cancelled_at),
+        each.priority,
+        traits.setdefault(each.traits, len(traits)),
+        _micros(each.started),
+        each.preemptions,
+    ]
+
+
+def _read_reservation(row: list[Any], keys: list[PoolKey], traits: list[Traits]) -> Reservation:
+    token, team, job_id, attempt, numbers, reserved_at, submit_by, number, running, *rest = row
+    absent_since, cancelled_at, priority, place, started, preemptions = rest
+    return Reservation(
+        token=token,
+        team=team,
+        job_id=job_id,
+        attempt=attempt,
+        replicas={keys[n]: count for n, count in zip(numbers[::2], numbers[1::2], strict=True)},
+        reserved_at=from_micros(reserved_at),
+        submit_by=from_micros(submit_by),
+        number=number,
+        running=bool(running),
+        absent_since=_moment(absent_since),
+        cancelled_at=_moment(cancelled_at),
+        priority=priority,
+        traits=traits[place],
+        started=_moment(started),
+        preemptions=preemptions,
+    )
+
+
+def _micros(at: datetime | None) -> int | None:
+    return None if at is None else to_micros(at)
+
+
+def _moment(micros: int | None) -> datetime | None:
+    return None if micros is None else from_micros(micros)

@@ -2,199 +2,354 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
-from poolqueue.scheduling.jobs import Demand, Reason
-from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, PoolSpec, match_pools
-from poolqueue.scheduling.pools import (
-    RESERVATIONS_LIMIT,
-    WHOLE_RESOURCE,
-    PoolKey,
-    Resource,
-    free,
-)
+from poolqueue.scheduling.board import Board, Group, seconds_of, time_of
+from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
+from poolqueue.scheduling.policies import Ordering
+from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource
+from poolqueue.scheduling.preemption import Claim, preemptions
+from poolqueue.scheduling.turns import Turns, in_turn, is_awake, is_firm
+from poolqueue.scheduling.verdicts import Admit, Block, Expire, Overtaken, Preempt, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 
 
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """`patience`: how long a job may be passed over by later ones before it holds its place."""
+class Decision:
+    """What is to be done now, on a board that must not change while the decision is looked at.
 
-    patience: timedelta = timedelta(hours=1)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Admit:
-    """All its pools are free: `replicas` per pool, and which pool serves which worker pool spec."""
-
-    waiting: Waiting
-    replicas: Mapping[PoolKey, int]
-    assignments: tuple[Assignment, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wait:
-    """It stays in the queue. `short_by`: replicas missing per pool; `until`: when time alone ends it.
-
-    `has_pools`: it was held against confirmed pools, and they could run it.
+    `planned` are the planned starts, the most urgent first; `joined` by how much the use of teams that begin
+    to wait is raised.
     """
 
-    waiting: Waiting
-    reason: Reason
-    note: str
-    short_by: Mapping[PoolKey, int] = field(default_factory=dict)
-    until: datetime | None = None
-    has_pools: bool = False
+    def __init__(self, board: Board, *, now: datetime) -> None:
+        self._board = board
+        self._now = now
+        self.admits: list[Admit] = []
+        self.rejects: list[Reject] = []
+        self.expires: list[Expire] = []
+        self.preempts: list[Preempt] = []
+        self.planned: list[PlannedStart] = []
+        self.joined: Mapping[str, float] = {}
+        self.obstacle: Block | None = None
+        self.blocks: dict[int, Block] = {}
+        self.paced: set[str] = set()
+
+    def waits(self) -> Iterator[Wait]:
+        """Why each of the others waits, in no particular order."""
+        gone = {line.key for line in self.leaving()}
+        for group in self._board.groups.values():
+            for line in group.lines:
+                if line.key not in gone:
+                    yield self._wait(line, group)
+
+    def leaving(self) -> Iterator[Waiting]:
+        """Those that do not wait any more once all of it is done."""
+        yield from (admit.waiting for admit in self.admits)
+        yield from (reject.waiting for reject in self.rejects)
+        yield from (expire.waiting for expire in self.expires)
+
+    def due(self) -> datetime | None:
+        """When time alone changes something, if it does."""
+        times = [block.until for block in self.blocks.values() if block.until is not None]
+        for line in self._board.timed.values():
+            times += [at for at in (line.not_before, line.expires) if at is not None and at > self._now]
+        return min(times, default=None)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Of every job of the board, in the order of their turns."""
+        over: dict[str, Verdict] = {}
+        over |= {each.waiting.key: each for each in self.admits}
+        over |= {each.waiting.key: each for each in self.rejects}
+        over |= {each.waiting.key: each for each in self.expires}
+        for line in in_turn(self._board, now=self._now):
+            yield over.get(line.key) or self.wait_of(line)
+
+    def wait_of(self, line: Waiting) -> Wait:
+        """Why this job waits, which it must."""
+        return self._wait(line, self._board.group_of(line))
+
+    def _wait(self, line: Waiting, group: Group) -> Wait:
+        block = self.obstacle or _sleep(line, self._now) or self._paced(line) or self.blocks[id(group)]
+        has_pools = self.obstacle is None and bool(group.wanted) and is_awake(line, self._now)
+        return Wait(waiting=line, block=block, has_pools=has_pools)
+
+    def _paced(self, line: Waiting) -> Block | None:
+        if line.key not in self.paced:
+            return None
+        note = "its replicas are free; it waits for the pace of requests to Vertex AI"
+        return Block(reason=Reason.PACED, note=note)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reject:
-    """It can never run here: refused for good, with all that is wrong."""
+def decide(board: Board, *, now: datetime, slots: int) -> Decision:
+    """What is to be done about every waiting job now; the board stays as it is.
 
-    waiting: Waiting
-    reason: Reason
-    problems: tuple[MatchProblem, ...]
+    1. Nothing starts while the resource is not ready or what is known of it is old.
+    2. Jobs whose time is over end.
+    3. Jobs are considered in turn. One starts if all its pools have what it asks for, its team may have it,
+       and no planned start is delayed; at most `slots` start.
+    4. The first that lacks replicas, per pool, gets a planned start; for it, others may be preempted.
 
-
-Verdict = Admit | Wait | Reject
-
-
-def ordered(queue: Iterable[Waiting]) -> list[Waiting]:
-    """Higher priority first, then who arrived first."""
-    return sorted(queue, key=lambda line: (-line.priority, line.arrived, line.team, line.job_id))
-
-
-def decide(
-    resource: Resource, queue: Iterable[Waiting], *, now: datetime, slots: int, policy: Policy
-) -> list[Verdict]:
-    """A verdict for every waiting job, in the order in which they were considered.
-
-    Equivalent to: walk the queue in order and admit whatever fits what is left, all pools of a job or none.
-    It differs in one thing: a job that has been passed over for longer than `policy.patience` holds its
-    place, so that nobody behind it takes replicas of the pools that it waits for. At most `slots` jobs are
-    admitted.
+    Equivalent to considering one job after the other. It differs in that jobs of a group are alike: when one
+    of them cannot start, none of them can.
     """
-    obstacle = _obstacle(resource, now)
-    if obstacle is not None:
-        reason, note = obstacle
-        return [Wait(waiting=line, reason=reason, note=note) for line in ordered(queue)]
-    pass_ = _Pass(resource, now=now, slots=slots, policy=policy)
-    return [pass_.consider(line) for line in ordered(queue)]
+    decision = Decision(board, now=now)
+    decision.obstacle = _obstacle(board.resource, now)
+    decision.expires += _expired(board, now)
+    if decision.obstacle is None:
+        board.expect_overdue(now)
+        _Pass(board, decision, now=now, slots=slots).run()
+    return decision
 
 
-def specs(resource: Resource) -> list[PoolSpec]:
-    return [
-        PoolSpec(id=", ".join(pool.ids), machine=pool.key.machine, disk=pool.key.disk, capacity=pool.capacity)
-        for pool in resource.pools
-    ]
-
-
-def _obstacle(resource: Resource, now: datetime) -> tuple[Reason, str] | None:
+def _obstacle(resource: Resource, now: datetime) -> Block | None:
     """What keeps every job of the resource waiting, if anything does."""
     if resource.state == "MISSING":
-        return Reason.RESOURCE_MISSING, "Vertex AI knows no persistent resource of this name"
+        note = "Vertex AI knows no persistent resource of this name"
+        return Block(reason=Reason.RESOURCE_MISSING, note=note)
     if not resource.is_ready:
-        return Reason.RESOURCE_NOT_READY, f"the persistent resource is {resource.state}"
+        note = f"the persistent resource is {resource.state}"
+        return Block(reason=Reason.RESOURCE_NOT_READY, note=note)
     if not resource.is_fresh(now):
-        return Reason.RESOURCE_NOT_READY, "its capacity was not confirmed within the last 90 s"
+        note = "its capacity was not confirmed within the last 90 s"
+        return Block(reason=Reason.RESOURCE_NOT_READY, note=note)
     if drain := resource.drained.get(WHOLE_RESOURCE):
-        return Reason.DRAINED, f"all of it, by {drain.author}: {drain.reason}"
+        return Block(reason=Reason.DRAINED, note=f"all of it, by {drain.author}: {drain.reason}")
     return None
 
 
+def _expired(board: Board, now: datetime) -> Iterator[Expire]:
+    for line in board.timed.values():
+        if line.expires is None or line.expires > now:
+            continue
+        if line.deadline is not None and line.deadline <= now:
+            note = f"it was to have ended by {_clock(line.deadline)}"
+            yield Expire(waiting=line, reason=Reason.DEADLINE_PASSED, note=note)
+        else:
+            note = f"it was to wait no longer than until {_clock(line.expires)}"
+            yield Expire(waiting=line, reason=Reason.WAITED_TOO_LONG, note=note)
+
+
+def _sleep(line: Waiting, now: datetime) -> Block | None:
+    if line.not_before is None or line.not_before <= now:
+        return None
+    if line.attempt == 0:
+        note = "its request asks to start no earlier"
+        return Block(reason=Reason.NOT_YET, note=note, until=line.not_before)
+    note = "an earlier attempt was refused; the next one may start then"
+    return Block(reason=Reason.BACKING_OFF, note=note, until=line.not_before)
+
+
 class _Pass:
-    """One walk over the queue: what is free, which pools are held, how many may still be admitted."""
+    """One walk over the groups: what is free, what is planned, how many may still be admitted."""
 
-    def __init__(self, resource: Resource, *, now: datetime, slots: int, policy: Policy) -> None:
+    def __init__(self, board: Board, decision: Decision, *, now: datetime, slots: int) -> None:
+        self._board = board
+        self._decision = decision
         self._now = now
-        self._policy = policy
         self._slots = slots
-        self._room = RESERVATIONS_LIMIT - len(resource.reservations)
-        self._free = free(resource)
-        self._capacity = {pool.key: pool.capacity for pool in resource.pools}
-        self._names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
-        self._held: dict[PoolKey, str] = {}
-        self._specs = specs(resource)
-        self._matches: dict[tuple[Demand, ...], Matched | tuple[MatchProblem, ...]] = {}
-        self._closed = dict(_closed_pools(resource, now))
+        self._is_strict = board.policy.ordering is Ordering.FIFO
+        self._room = RESERVATIONS_LIMIT - len(board.resource.reservations)
+        self._free = dict(board.free)
+        self._closed = dict(_closed_pools(board.resource, now))
+        self._quotas = board.quotas()
+        self._begun: list[End] = []
+        self._planned: dict[PoolKey, PlannedStart] = {}
+        self._claims: dict[PoolKey, Claim] = {}
 
-    def consider(self, line: Waiting) -> Verdict:
-        if line.not_before is not None and line.not_before > self._now:
-            note = "an earlier attempt was refused; the next one may start then"
-            return Wait(waiting=line, reason=Reason.BACKING_OFF, note=note, until=line.not_before)
-        match = self._match(line.demands)
-        if not isinstance(match, Matched):
-            return _unmatched(line, match)
-        wanted = dict(match.demands)
-        verdict = self._closed_pool(line, wanted) or self._place(line, wanted, match.assignments)
-        return replace(verdict, has_pools=True) if isinstance(verdict, Wait) else verdict
+    def run(self) -> None:
+        turns = Turns(self._board, self._quotas, now=self._now)
+        self._decision.joined = turns.joined
+        while (turn := turns.next()) is not None:
+            group, line = turn
+            block = self._consider(group, line)
+            if block is not None:
+                self._decision.blocks[id(group)] = block
+            turns.go_on(admitted_for=None if block else self._seconds(group))
+        claims = list({id(claim): claim for claim in self._claims.values()}.values())
+        self._decision.preempts += preemptions(self._board, claims, self._free, self._quotas, now=self._now)
 
-    def _match(self, demands: tuple[Demand, ...]) -> Matched | tuple[MatchProblem, ...]:
-        if demands not in self._matches:
-            self._matches[demands] = match_pools(demands, self._specs)
-        return self._matches[demands]
+    def _consider(self, group: Group, line: Waiting) -> Block | None:
+        """Start this job, or say why neither it nor the rest of its group starts."""
+        if not group.wanted:
+            return self._unmatched(group)
+        block = self._closed_pool(group) or self._above_maximum(group)
+        block = block or self._too_few(group, line) or self._behind(group) or self._full()
+        if block is None:
+            self._start(group, line)
+        return block
 
-    def _closed_pool(self, line: Waiting, wanted: Mapping[PoolKey, int]) -> Wait | None:
-        for key in wanted:
-            if key in self._closed:
-                reason, note, until = self._closed[key]
-                return Wait(waiting=line, reason=reason, note=note, until=until)
+    # --- why not
+
+    def _unmatched(self, group: Group) -> Block:
+        above = all(problem.above_capacity for problem in group.problems)
+        reason = Reason.ABOVE_CAPACITY if above else Reason.NO_MATCHING_POOL
+        self._decision.rejects += [
+            Reject(waiting=line, reason=reason, problems=group.problems)
+            for line in group.lines
+            if line.is_new and is_awake(line, self._now)
+        ]
+        return Block(reason=reason, note=group.problems[0].problem)
+
+    def _closed_pool(self, group: Group) -> Block | None:
+        if not self._closed:
+            return None
+        return next((self._closed[key] for key, _ in group.wanted if key in self._closed), None)
+
+    def _above_maximum(self, group: Group) -> Block | None:
+        over = self._quotas.exceeded(group.team, group.wanted) if self._quotas else None
+        if over is None:
+            return None
+        n = dict(group.wanted)[over.pool]
+        note = (
+            f"{self._board.names[over.pool]}: needs {n}; team {group.team} has {over.used} "
+            f"of the {over.most} that it may have"
+        )
+        return Block(
+            reason=Reason.TEAM_AT_MAXIMUM, note=note, short_by={over.pool: over.used + n - over.most}
+        )
+
+    def _too_few(self, group: Group, line: Waiting) -> Block | None:
+        short = {key: n - self._free[key] for key, n in group.wanted if n > self._free[key]}
+        if not short:
+            return self._kept(group) if self._quotas else None
+        plan = self._plan(group, line)
+        self._claim(group, line)
+        wanted = dict(group.wanted)
+        note = "; ".join(
+            f"{self._board.names[key]}: needs {wanted[key]}, {max(0, self._free[key])} free" for key in short
+        )
+        return Block(
+            reason=Reason.NEEDS_REPLICAS,
+            note=note,
+            short_by=short,
+            ahead=plan.key if plan else None,
+            start=_start_of(plan),
+        )
+
+    def _kept(self, group: Group) -> Block | None:
+        """Replicas that are free, but other teams' own, which they do not lend."""
+        for key, n in group.wanted:
+            free, kept = self._free[key], self._quotas.kept(group.team, key)
+            if n > free - kept:
+                note = (
+                    f"{self._board.names[key]}: needs {n}, {free} free, "
+                    f"of which {kept} are guaranteed to teams that do not lend them"
+                )
+                reason = Reason.REPLICAS_GUARANTEED
+                return Block(reason=reason, note=note, short_by={key: n - (free - kept)})
         return None
 
-    def _place(
-        self, line: Waiting, wanted: Mapping[PoolKey, int], assignments: tuple[Assignment, ...]
-    ) -> Verdict:
-        if ahead := next((self._held[key] for key in wanted if key in self._held), None):
-            note = f"{ahead} has waited longest and holds its place"
-            return Wait(waiting=line, reason=Reason.BEHIND_HELD_PLACE, note=note)
-        short = {key: n - self._free[key] for key, n in wanted.items() if n > self._free[key]}
-        if short:
-            return self._too_few(line, wanted, short)
-        if self._room <= 0:
-            note = f"the resource already has {RESERVATIONS_LIMIT} reservations"
-            return Wait(waiting=line, reason=Reason.TOO_MANY_RESERVATIONS, note=note)
-        for key, replicas in wanted.items():
-            self._free[key] -= replicas
+    def _behind(self, group: Group) -> Block | None:
+        """Would it delay a planned start? In strict FIFO, what shares a pool with an earlier job would."""
+        if not self._planned:
+            return None
+        until = self._until(group)
+        for plan in self._plans_on(group.wanted):
+            if self._is_strict or plan.is_delayed_by(group.wanted, until):
+                start = _start_of(plan)
+                when = f", planned for {_clock(start)}" if start else ""
+                note = f"it would delay the start of {plan.key}{when}"
+                reason = Reason.BEHIND_PLANNED_START
+                return Block(reason=reason, note=note, ahead=plan.key, start=start)
+        return None
+
+    def _full(self) -> Block | None:
+        if self._room > 0:
+            return None
+        note = f"the resource already has {RESERVATIONS_LIMIT} reservations"
+        return Block(reason=Reason.TOO_MANY_RESERVATIONS, note=note)
+
+    # --- planned starts
+
+    def _plan(self, group: Group, line: Waiting) -> PlannedStart | None:
+        """The planned start that keeps others from delaying this job, if it is the first to get one.
+
+        Nobody knows how long foreign use lasts. A job that waits for that lets others pass, until it has
+        waited for so long that its place is firm all the same.
+        """
+        is_sure = is_firm(self._board, line, now=self._now) or self._quotas.is_guaranteed(
+            group.team, group.wanted
+        )
+        if not is_sure or not self._is_reachable(group):
+            return None
+        taken = [key in self._planned for key, _ in group.wanted]
+        if all(taken) if self._is_strict else any(taken):
+            return None
+        at, spare = self._planned_start(group)
+        if at == INFINITY and self._now - line.arrived < self._board.policy.firm_after:
+            return None
+        plan = PlannedStart(key=line.key, team=line.team, wanted=group.wanted, at=at, spare=spare)
+        for key, _ in group.wanted:
+            self._planned.setdefault(key, plan)
+        self._decision.planned.append(plan)
+        return plan
+
+    def _planned_start(self, group: Group) -> tuple[float, dict[PoolKey, int]]:
+        return planned_start(group.wanted, self._free, self._board.ends, sorted(self._begun, key=by_time))
+
+    def _claim(self, group: Group, line: Waiting) -> None:
+        if self._is_reachable(group) and not any(key in self._claims for key, _ in group.wanted):
+            claim = Claim(line=line, wanted=group.wanted)
+            self._claims |= {key: claim for key, _ in group.wanted}
+
+    def _is_reachable(self, group: Group) -> bool:
+        return all(n <= self._board.capacity[key] for key, n in group.wanted)
+
+    def _plans_on(self, wanted: Sequence[tuple[PoolKey, int]]) -> Iterable[PlannedStart]:
+        found = {id(plan): plan for key, _ in wanted if (plan := self._planned.get(key)) is not None}
+        return found.values()
+
+    def _until(self, group: Group) -> float:
+        return seconds_of(self._now) + self._seconds(group)
+
+    def _seconds(self, group: Group) -> float:
+        return self._board.expectations.run_seconds(group.traits)
+
+    # --- starting
+
+    def _start(self, group: Group, line: Waiting) -> None:
+        """Its replicas are its own; without a slot left it starts as soon as there is one."""
+        for key, n in group.wanted:
+            self._free[key] -= n
+            self._quotas.held[group.team, key] += n
+        until = self._until(group)
+        self._begun.append((until, line.key, dict(group.wanted)))
+        overtakes = tuple(self._overtake(plan, group, until) for plan in self._plans_on(group.wanted))
         if self._slots <= 0:
-            note = "its replicas are free; it waits for the pace of requests to Vertex AI"
-            return Wait(waiting=line, reason=Reason.PACED, note=note)
+            self._decision.paced.add(line.key)
+            return
         self._slots -= 1
         self._room -= 1
-        return Admit(waiting=line, replicas=wanted, assignments=assignments)
-
-    def _too_few(self, line: Waiting, wanted: Mapping[PoolKey, int], short: Mapping[PoolKey, int]) -> Wait:
-        reachable = all(n <= self._capacity[key] for key, n in wanted.items())
-        if reachable and self._now - line.arrived >= self._policy.patience:
-            self._held |= dict.fromkeys(wanted, f"{line.team}/{line.job_id}")
-        note = "; ".join(
-            f"{self._names[key]}: needs {wanted[key]}, {max(0, self._free[key])} free" for key in short
+        admit = Admit(
+            waiting=line,
+            replicas=dict(group.wanted),
+            assignments=group.assignments,
+            overtakes=overtakes,
         )
-        return Wait(waiting=line, reason=Reason.NEEDS_REPLICAS, note=note, short_by=short)
+        self._decision.admits.append(admit)
+
+    def _overtake(self, plan: PlannedStart, group: Group, until: float) -> Overtaken:
+        plan.let_ahead(group.wanted, until)
+        return Overtaken(key=plan.key, start=_start_of(plan))
 
 
-def _unmatched(line: Waiting, problems: tuple[MatchProblem, ...]) -> Wait | Reject:
-    above = all(problem.above_capacity for problem in problems)
-    reason = Reason.ABOVE_CAPACITY if above else Reason.NO_MATCHING_POOL
-    if line.is_new:
-        return Reject(waiting=line, reason=reason, problems=problems)
-    return Wait(waiting=line, reason=reason, note=problems[0].problem)
+def _start_of(plan: PlannedStart | None) -> datetime | None:
+    return None if plan is None or plan.at == INFINITY else time_of(plan.at)
 
 
-def _closed_pools(
-    resource: Resource, now: datetime
-) -> Iterable[tuple[PoolKey, tuple[Reason, str, datetime | None]]]:
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def _closed_pools(resource: Resource, now: datetime) -> Iterable[tuple[PoolKey, Block]]:
     for pool in resource.pools:
         backoff = resource.backoffs.get(pool.key)
         drain = next((resource.drained[i] for i in pool.ids if i in resource.drained), None)
         if drain is not None:
             note = f"pool {', '.join(pool.ids)}, by {drain.author}: {drain.reason}"
-            yield pool.key, (Reason.DRAINED, note, None)
+            yield pool.key, Block(reason=Reason.DRAINED, note=note)
         elif backoff is not None and backoff.until > now:
             note = f"Vertex AI refused a job on pool {', '.join(pool.ids)}; the pool is left alone until then"
-            yield pool.key, (backoff.reason, note, backoff.until)
-
-
-def admitted(verdicts: Sequence[Verdict]) -> list[Admit]:
-    return [verdict for verdict in verdicts if isinstance(verdict, Admit)]
+            yield pool.key, Block(reason=backoff.reason, note=note, until=backoff.until)

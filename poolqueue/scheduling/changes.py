@@ -74,6 +74,8 @@ class CustomJobEnded:
     def _moved(self, job: Job, ending: Ending, now: datetime) -> Job:
         if ending is Ending.CAPACITY:
             return requeue(job, now=now, reason=Reason.CAPACITY_REFUSED, note=self.error)
+        if ending is Ending.CANCELLED and job.cancel_reason is Reason.PREEMPTED:
+            return preempted(job, now=now)
         if ending is Ending.CANCELLED and job.cancel_reason not in {None, Reason.ASKED}:
             return requeue(job, now=now, reason=job.cancel_reason, note=self.error)
         if ending is Ending.CANCELLED and job.cancel_reason is None and self.resource_gone:
@@ -187,6 +189,25 @@ class CancelAsked:
         return Effect(job=cancelling, events=events)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Preempted:
+    """The attempt of this token is being ended for another job's sake: it is cancelled, and requeued then."""
+
+    key: str
+    token: str
+    note: str
+
+    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
+        reservation = resource.reservations.get(self.token)
+        if reservation is None or job is None or not is_current(job, self.token):
+            return NOTHING
+        if job.state not in {State.SUBMITTED, State.RUNNING} or job.custom_job is None:
+            return NOTHING
+        reason = Reason.PREEMPTED
+        cancelling = move(job, State.CANCELLING, at=now, reason=reason, note=self.note, cancel_reason=reason)
+        return Effect(job=cancelling, events=(Noted(reservation=replace(reservation, cancelled_at=now)),))
+
+
 def submitted(job: Job, *, custom_job: str, now: datetime) -> Job:
     """The job once Vertex AI accepted it; one that is being cancelled only learns its custom job's name."""
     if job.state is State.RESERVED:
@@ -217,6 +238,13 @@ def requeue(
         setbacks=job.setbacks + 1 if backs_off else job.setbacks,
         not_before=now + pause if backs_off else None,
     )
+
+
+def preempted(job: Job, *, now: datetime) -> Job:
+    """Back in its place, uncharged, at once; its history says for whom and why, as when it was cancelled."""
+    note = next((entry.note for entry in reversed(job.history) if entry.state is State.CANCELLING), None)
+    requeued = requeue(job, now=now, reason=Reason.PREEMPTED, note=note, backs_off=False)
+    return replace(requeued, preemptions=job.preemptions + 1)
 
 
 def released_by(resource: Resource, token: str, now: datetime, *, settles: bool = True) -> tuple[Event, ...]:

@@ -11,12 +11,15 @@ from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
+    Overtakings,
     Pool,
     PoolKey,
+    Promise,
     Reservation,
     Resource,
     Surplus,
     Unannounced,
+    Use,
     total,
 )
 
@@ -122,6 +125,16 @@ class Announced:
     last: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reckoned:
+    """What a decision leaves: whose use was raised and who waits, what was promised; by which half-life."""
+
+    uses: Mapping[str, Use]
+    promises: Mapping[str, Promise]
+    share_half_life: timedelta
+    overtakings: Overtakings
+
+
 Event = (
     Reserved
     | Released
@@ -134,10 +147,11 @@ Event = (
     | Queued
     | Changed
     | Announced
+    | Reckoned
 )
 
 
-def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901  one case per event
+def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912  one case per event
     """The resource after the event; pure, and the only way in which a resource changes."""
     match event:
         case Reserved(reservations=new):
@@ -165,6 +179,14 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901  one case
             return _change(resource, event)
         case Announced():
             return _announce(resource, event)
+        case Reckoned():
+            return replace(
+                resource,
+                uses=event.uses,
+                promises=event.promises,
+                share_half_life=event.share_half_life,
+                overtakings=event.overtakings,
+            )
         case unreachable:
             assert_never(unreachable)
 
@@ -174,12 +196,24 @@ def _release(resource: Resource, event: Released) -> Resource:
     if gone is None:
         return resource
     kept = {token: r for token, r in resource.reservations.items() if token != event.token}
-    released = replace(resource, reservations=kept, epoch=resource.epoch + 1)
+    released = replace(
+        resource, reservations=kept, epoch=resource.epoch + 1, uses=_with_use(resource, gone, event.at)
+    )
     if not event.settles:
         return released
     times = {**resource.released_at, **dict.fromkeys(gone.replicas, event.at)}
     backoffs = _after_release(resource.backoffs, gone, event.at)
     return replace(released, released_at=times, backoffs=backoffs)
+
+
+def _with_use(resource: Resource, gone: Reservation, at: datetime) -> dict[str, Use]:
+    """What its team used by holding these replicas."""
+    capacity = {pool.key: pool.capacity for pool in resource.pools}
+    seconds = max(0.0, (at - gone.reserved_at).total_seconds())
+    more = seconds * sum(n / capacity[key] for key, n in gone.replicas.items() if capacity.get(key))
+    before = resource.uses.get(gone.team, Use(at=at))
+    total = before.decayed(at, resource.share_half_life) + more
+    return {**resource.uses, gone.team: Use(at=at, seconds=total, waiting=before.waiting)}
 
 
 def _after_release(

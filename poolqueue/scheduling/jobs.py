@@ -60,7 +60,6 @@ class Reason(StrEnum):
     NEEDS_REPLICAS = "needs_replicas"
     REPLICAS_GUARANTEED = "replicas_guaranteed"
     BEHIND_PLANNED_START = "behind_planned_start"
-    BEHIND_HELD_PLACE = "behind_held_place"
     PACED = "paced"
     TOO_MANY_RESERVATIONS = "too_many_reservations"
     QUOTA = "quota"

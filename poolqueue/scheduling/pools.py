@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.jobs import Reason, job_key
+from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 RESERVATIONS_LIMIT = 2_000
 FRESH = timedelta(seconds=90)
@@ -35,8 +37,9 @@ class Pool:
 class Reservation:
     """Replicas set aside for one attempt, from admission to release.
 
-    `number` and `running` are what the sweep has seen of its custom job; `absent_since` is when a sweep first
-    found none though there ought to be one; `cancelled_at` is when Vertex AI was last asked to cancel it.
+    `number` and `running` are what the sweep has seen of its custom job, `started` when that began to run;
+    `absent_since` is when a sweep first found none though there ought to be one; `cancelled_at` is when
+    Vertex AI was last asked to cancel it. `preemptions`: how often its job may still be preempted.
     """
 
     token: str
@@ -50,6 +53,19 @@ class Reservation:
     running: bool = False
     absent_since: datetime | None = None
     cancelled_at: datetime | None = None
+    priority: int = 0
+    traits: Traits = NO_TRAITS
+    started: datetime | None = None
+    preemptions: int = 0
+
+    @property
+    def key(self) -> str:
+        return job_key(self.team, self.job_id)
+
+    @property
+    def since(self) -> datetime:
+        """From when on it is taken to run."""
+        return self.started or self.reserved_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +106,45 @@ class Surplus:
     replicas: Mapping[PoolKey, int]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """What a team has used of the resource up to `at`, in seconds of the whole resource. `waiting`: it had
+    jobs waiting after the last decision.
+    """
+
+    at: datetime
+    seconds: float = 0.0
+    waiting: bool = False
+
+    def decayed(self, now: datetime, half_life: timedelta) -> float:
+        """Half of it is forgotten per half-life."""
+        return self.seconds * math.exp2(-max(timedelta(), now - self.at) / half_life)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """The first planned start that a waiting job was given, at `made`, and who has gone ahead of it since:
+    `ahead` are the keys of the latest, `overtaken` is how many they were.
+    """
+
+    start: datetime
+    made: datetime
+    overtaken: int = 0
+    ahead: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overtakings:
+    """How often jobs went ahead of planned starts so far; of the promises kept or not, how many were late by
+    more than a minute, and by how many seconds in all.
+    """
+
+    count: int = 0
+    settled: int = 0
+    late: int = 0
+    late_seconds: float = 0.0
+
+
 WHOLE_RESOURCE = "*"
 
 
@@ -98,7 +153,8 @@ class Resource:
     """One persistent resource. `name` is its full name; `state` is Vertex AI's, or MISSING.
 
     `epoch` counts reservations and releases; `waiting` is the number of lines in its queue; `foreign` and
-    `surplus` are replicas held by others; `shards` is the number of its queue documents.
+    `surplus` are replicas held by others; `shards` is the number of its queue documents. `uses` are per team,
+    `promises` per key of a waiting job.
     """
 
     name: str
@@ -117,6 +173,10 @@ class Resource:
     unannounced: Mapping[str, Unannounced] = field(default_factory=dict)
     waiting: int = 0
     shards: int = 1
+    uses: Mapping[str, Use] = field(default_factory=dict)
+    share_half_life: timedelta = timedelta(days=1)
+    promises: Mapping[str, Promise] = field(default_factory=dict)
+    overtakings: Overtakings = Overtakings()
 
     @property
     def is_ready(self) -> bool:

@@ -55,7 +55,8 @@ class SeenRunning:
             return NOTHING
         if is_another(job, self.token, self.custom_job):
             return _reminded(job, reservation)
-        noted = (Noted(reservation=replace(_seen(reservation, self.custom_job), running=True)),)
+        seen = replace(_seen(reservation, self.custom_job), running=True, started=self.started or now)
+        noted = (Noted(reservation=seen),)
         if job is None or not is_current(job, self.token):
             return Effect(events=noted)
         if job.state not in {State.RESERVED, State.SUBMITTED}:

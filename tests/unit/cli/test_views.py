@@ -96,7 +96,7 @@ def test_a_waiting_job_is_told_what_the_deciding_code_says(changes, reason, note
 
 
 def test_what_time_alone_ends_is_told_with_that_time() -> None:
-    (row,) = seen(line("a", not_before=NOW + timedelta(minutes=2))).waiting
+    (row,) = seen(line("a", attempt=1, not_before=NOW + timedelta(minutes=2))).waiting
 
     assert row.reason is Reason.BACKING_OFF
     assert row.note.endswith("(until 18:02:00 UTC)")

@@ -17,6 +17,7 @@ from poolqueue.scheduling.pools import (
     Resource,
     Unannounced,
 )
+from poolqueue.scheduling.traits import Traits
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 KEYS = [PoolKey(f'{{"machineType":"n1-standard-{n}"}}', '{"bootDiskSizeGb":100}') for n in (4, 8)]
@@ -43,6 +44,14 @@ def test_all_reservations_and_all_unannounced_changes_fit_one_document() -> None
             running=True,
             absent_since=NOW,
             cancelled_at=NOW,
+            priority=100,
+            traits=Traits(
+                keys=tuple(f"{chance.getrandbits(40):010x}" for _ in range(7)),
+                timeout=chance.randrange(604_800),
+                claimed=chance.randrange(604_800),
+            ),
+            started=NOW,
+            preemptions=3,
         )
         for number in range(RESERVATIONS_LIMIT)
     ]

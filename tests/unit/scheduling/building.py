@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from poolqueue.scheduling.admission import Policy, Verdict, decide
+from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.board import Board
+from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Demand, Job, State, move, record
+from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Pool, PoolKey, Reservation, Resource
+from poolqueue.scheduling.traits import NO_TRAITS, Traits
+from poolqueue.scheduling.verdicts import Verdict
 from poolqueue.scheduling.waiting import Waiting
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -55,6 +61,11 @@ def demand(replicas: int = 1, key: PoolKey = CPU, index: int = 0) -> Demand:
     return Demand(index=index, machine=key.machine, disk=key.disk, replicas=replicas)
 
 
+def lasting(seconds: int, **more: Any) -> Traits:
+    """Traits of jobs that are expected to take so long, where nothing but timeouts is known."""
+    return replace(NO_TRAITS, timeout=seconds, **more)
+
+
 def waiting(job_id: str = "j", *demands: Demand, age: float = 0, **more: Any) -> Waiting:
     fields: dict[str, Any] = {"team": "research", "priority": 0, **more}
     return Waiting(job_id=job_id, arrived=at(-age), demands=demands or (demand(),), **fields)
@@ -92,6 +103,11 @@ def job_in(state: State, token: str = "t1", **more: Any) -> Job:
     return submitted if state is State.SUBMITTED else move(submitted, state, at=NOW, started=NOW)
 
 
-def decided(on: Resource, *queue: Waiting, slots: int = 50, patience: float = 3600) -> list[Verdict]:
-    policy = Policy(patience=timedelta(seconds=patience))
-    return decide(on, queue, now=NOW, slots=slots, policy=policy)
+def board(on: Resource, *queue: Waiting, expectations: Any = None, **policy: Any) -> Board:
+    known = TimeoutsOnly() if expectations is None else expectations
+    return Board(on, queue, policy=Policy(**policy), expectations=known, now=NOW)
+
+
+def decided(on: Resource, *queue: Waiting, slots: int = 50, **policy: Any) -> list[Verdict]:
+    """The verdicts in the order of turns."""
+    return [*decide(board(on, *queue, **policy), now=NOW, slots=slots).verdicts()]

@@ -351,7 +351,7 @@ def test_a_custom_job_seen_running_makes_its_job_run(start: State) -> None:
 
     assert effect.job is not None
     assert (effect.job.state, effect.job.started, effect.job.custom_job) == (State.RUNNING, at(5), NAME)
-    assert effect.events == (Noted(reservation=reservation(number="7", running=True)),)
+    assert effect.events == (Noted(reservation=reservation(number="7", running=True, started=at(5))),)
 
 
 # --- pending too long ------------------------------------------------------------------------------------

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from poolqueue.scheduling import admission
-from poolqueue.scheduling.admission import Admit, Reject, Wait, admitted, ordered
 from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Backoff, Drain
+from poolqueue.scheduling.turns import in_turn
+from poolqueue.scheduling.verdicts import Admit, Reject, Wait
 from tests.unit.scheduling.building import (
     CPU,
     GPU,
     NOW,
     at,
+    board,
     decided,
     demand,
+    lasting,
     pool,
     reservation,
     resource,
@@ -25,7 +30,7 @@ DRAIN = Drain(reason="new driver", author="ops", at=NOW)
 
 
 def names(verdicts) -> list[str]:
-    return [admit.waiting.job_id for admit in admitted(verdicts)]
+    return [verdict.waiting.job_id for verdict in verdicts if isinstance(verdict, Admit)]
 
 
 def only_wait(verdicts) -> Wait:
@@ -37,16 +42,20 @@ def only_wait(verdicts) -> Wait:
 # --- ordering --------------------------------------------------------------------------------------------
 
 
+def order(*queue) -> list[str]:
+    return [line.job_id for line in in_turn(board(resource(), *queue), now=NOW)]
+
+
 def test_higher_priority_comes_first_then_the_older() -> None:
     queue = [waiting("young"), waiting("old", age=9), waiting("urgent", priority=5)]
 
-    assert [line.job_id for line in ordered(queue)] == ["urgent", "old", "young"]
+    assert order(*queue) == ["urgent", "old", "young"]
 
 
 def test_jobs_of_one_moment_have_an_order_of_their_own() -> None:
     queue = [waiting("b"), waiting("a"), waiting("a", team="other")]
 
-    assert ordered(queue) == ordered(reversed(queue))
+    assert order(*queue) == order(*reversed(queue))
 
 
 # --- what fits -------------------------------------------------------------------------------------------
@@ -103,51 +112,143 @@ def test_replicas_of_all_worker_pool_specs_are_reserved_per_pool() -> None:
     assert [assignment.index for assignment in admit.assignments] == [0, 1, 2]
 
 
-# --- holding a place -------------------------------------------------------------------------------------
+# --- planned starts --------------------------------------------------------------------------------------
 
 
-def test_a_job_passed_over_for_longer_than_patience_holds_its_place() -> None:
-    queue = [waiting("large", demand(4), age=100), waiting("small", age=1)]
-
-    verdicts = decided(resource(reservation()), *queue, patience=100)
-
-    assert [verdict.reason for verdict in verdicts] == [Reason.NEEDS_REPLICAS, Reason.BEHIND_HELD_PLACE]
-    assert "research/large" in verdicts[1].note
+def busy(seconds: int = 100, replicas: int = 1, **more):
+    """One attempt holds replicas, for so long as is expected."""
+    return resource(reservation(replicas={CPU: replicas}, traits=lasting(seconds)), **more)
 
 
-def test_one_that_waited_for_less_does_not() -> None:
-    queue = [waiting("large", demand(4), age=99), waiting("small", age=1)]
+def small(job_id: str, seconds: int, replicas: int = 1, **more):
+    return waiting(job_id, demand(replicas), traits=lasting(seconds), **more)
 
-    assert names(decided(resource(reservation()), *queue, patience=100)) == ["small"]
+
+def test_the_first_that_does_not_fit_is_planned_for_when_enough_is_expected_to_be_free() -> None:
+    wait = only_wait(decided(busy(100), waiting("large", demand(4))))
+
+    assert wait.block.start == at(100)
+
+
+def test_a_later_job_goes_ahead_that_is_expected_to_end_before_the_planned_start() -> None:
+    queue = [waiting("large", demand(4), age=9), small("long", 101, age=8), small("short", 100)]
+
+    verdicts = decided(busy(100), *queue)
+
+    assert names(verdicts) == ["short"]
+    assert [v.reason for v in verdicts if isinstance(v, Wait)] == [
+        Reason.NEEDS_REPLICAS,
+        Reason.BEHIND_PLANNED_START,
+    ]
+    assert "research.large" in verdicts[1].note
+
+
+def test_whom_it_went_ahead_of_is_told() -> None:
+    verdicts = decided(busy(100), waiting("large", demand(4), age=9), small("short", 50))
+
+    (overtaken,) = verdicts[1].overtakes
+    assert (overtaken.key, overtaken.start, overtaken.expected_delay) == ("research.large", at(100), 0.0)
+
+
+def test_a_long_job_goes_ahead_in_what_the_planned_one_leaves() -> None:
+    queue = [waiting("large", demand(3), age=9), small("a", 1000), small("b", 1000)]
+
+    assert names(decided(busy(100, replicas=2), *queue)) == ["a"]
 
 
 def test_a_place_is_held_only_on_the_pools_that_the_job_waits_for() -> None:
-    queue = [waiting("large", demand(4), age=100), waiting("gpu", demand(1, GPU))]
+    queue = [waiting("large", demand(4), age=9), waiting("gpu", demand(1, GPU))]
 
-    assert names(decided(resource(reservation()), *queue, patience=100)) == ["gpu"]
+    assert names(decided(busy(100), *queue)) == ["gpu"]
 
 
 def test_a_place_is_held_on_all_pools_of_the_job_else_the_others_would_never_be_free_together() -> None:
-    both = waiting("both", demand(1), demand(2, GPU, index=1), age=100)
+    both = waiting("both", demand(4), demand(2, GPU, index=1), age=9)
+    held = resource(reservation(replicas={GPU: 1}, traits=lasting(50)))
 
-    verdicts = decided(resource(reservation(replicas={GPU: 1})), both, waiting("cpu"), patience=100)
+    verdicts = decided(held, both, small("cpu", 51))
 
-    assert verdicts[1].reason is Reason.BEHIND_HELD_PLACE
+    assert verdicts[1].reason is Reason.BEHIND_PLANNED_START
 
 
-def test_a_held_place_does_not_stop_a_job_of_higher_priority() -> None:
+def test_a_planned_start_does_not_stop_a_job_of_higher_priority() -> None:
     queue = [waiting("large", demand(4), age=100), waiting("urgent", priority=9)]
 
-    assert names(decided(resource(reservation()), *queue, patience=100)) == ["urgent"]
+    assert names(decided(busy(100), *queue)) == ["urgent"]
+
+
+def test_what_starts_now_is_part_of_the_plan() -> None:
+    first = small("first", 500, 2, age=9)
+
+    verdicts = decided(busy(100), first, waiting("large", demand(4), age=8))
+
+    assert verdicts[1].block.start == at(500)
+
+
+def test_an_attempt_that_outlasted_what_was_expected_is_expected_to_end_later() -> None:
+    late = resource(reservation(traits=lasting(100), reserved_at=at(-200)))
+
+    assert only_wait(decided(late, waiting("large", demand(4)))).block.start == at(1)
+
+
+def test_what_is_being_cancelled_is_expected_to_be_free_soon() -> None:
+    going = resource(reservation(traits=lasting(10_000), cancelled_at=NOW))
+
+    assert only_wait(decided(going, waiting("large", demand(4)))).block.start == at(60)
+
+
+def test_who_waits_for_foreign_use_lets_others_pass_until_its_place_is_firm() -> None:
+    queue = [waiting("large", demand(4), age=100), small("small", 10)]
+    foreign = resource(foreign={CPU: 1})
+
+    assert names(decided(foreign, *queue, firm_after=timedelta(seconds=101))) == ["small"]
+    assert names(decided(foreign, *queue, firm_after=timedelta(seconds=100))) == ["small"]
+    long = small("small", 10**6)
+    assert names(decided(foreign, queue[0], long, firm_after=timedelta(seconds=101))) == ["small"]
 
 
 def test_a_demand_that_the_pool_can_never_meet_holds_no_place() -> None:
     queue = [waiting("huge", demand(9), age=1000), waiting("small")]
 
-    verdicts = decided(resource(), *queue, patience=100)
+    verdicts = decided(resource(), *queue)
 
     assert verdicts[0].reason is Reason.ABOVE_CAPACITY
     assert names(verdicts) == ["small"]
+
+
+def test_strict_fifo_lets_nobody_pass_on_the_same_pools() -> None:
+    queue = [waiting("large", demand(4), age=9), small("short", 1), waiting("gpu", demand(1, GPU))]
+
+    verdicts = decided(busy(100), *queue, ordering=Ordering.FIFO)
+
+    assert names(verdicts) == ["gpu"]
+    assert {v.waiting.job_id: v.reason for v in verdicts if isinstance(v, Wait)}["short"] is (
+        Reason.BEHIND_PLANNED_START
+    )
+
+
+def test_strict_fifo_knows_no_priority() -> None:
+    queue = [waiting("old", demand(4), age=9), waiting("urgent", demand(4), priority=99)]
+
+    assert names(decided(resource(), *queue, ordering=Ordering.FIFO)) == ["old"]
+
+
+def test_expected_to_be_short_goes_first_within_its_class() -> None:
+    queue = [small("long", 100, 4, age=9), small("short", 50, 4), small("urgent", 500, 4, priority=1)]
+
+    ordering = Ordering.EXPECTED
+    assert [v.waiting.job_id for v in decided(resource(), *queue, ordering=ordering)] == [
+        "urgent",
+        "short",
+        "long",
+    ]
+
+
+def test_who_has_waited_for_long_has_a_firm_place_before_what_is_short() -> None:
+    queue = [small("long", 100, 4, age=60), small("short", 50, 4)]
+    policy = {"ordering": Ordering.EXPECTED, "firm_after": timedelta(seconds=60)}
+
+    assert names(decided(resource(), *queue, **policy)) == ["long"]
 
 
 # --- when nothing can start ------------------------------------------------------------------------------
@@ -201,7 +302,7 @@ def test_a_back_off_that_is_over_keeps_nobody_waiting() -> None:
 
 
 def test_a_job_that_backs_off_waits_until_its_time() -> None:
-    wait = only_wait(decided(resource(), waiting("j", not_before=at(10))))
+    wait = only_wait(decided(resource(), waiting("j", attempt=1, not_before=at(10))))
 
     assert (wait.reason, wait.until) == (Reason.BACKING_OFF, at(10))
     assert names(decided(resource(), waiting("j", not_before=NOW))) == ["j"]

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from poolqueue.scheduling.admission import Admit, Policy, Wait, decide
+from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.events import (
     Announced,
     Changed,
@@ -20,9 +21,22 @@ from poolqueue.scheduling.events import (
     Reserved,
     apply,
 )
-from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.expectations import TimeoutsOnly
+from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.pools import Reservation, Unannounced, free, occupied, reserved
-from tests.unit.scheduling.building import CPU, GPU, NOW, at, demand, pool, reservation, resource, waiting
+from poolqueue.scheduling.verdicts import Admit, Wait
+from tests.unit.scheduling.building import (
+    CPU,
+    GPU,
+    NOW,
+    at,
+    demand,
+    lasting,
+    pool,
+    reservation,
+    resource,
+    waiting,
+)
 
 KEYS = st.sampled_from([CPU, GPU])
 REPLICAS = st.dictionaries(KEYS, st.integers(0, 5), max_size=2)
@@ -39,6 +53,7 @@ def lines(draw):
         priority=draw(st.integers(0, 3)),
         is_new=draw(st.booleans()),
         not_before=draw(st.none() | st.integers(-9, 9).map(at)),
+        traits=lasting(draw(st.sampled_from([10, 100, 1000]))),
     )
 
 
@@ -56,11 +71,13 @@ BUSY = st.builds(
     REPLICAS,
     REPLICAS,
 )
-POLICY = Policy(patience=timedelta(seconds=100))
+POLICY = Policy()
+POLICIES = st.builds(Policy, ordering=st.sampled_from(Ordering), firm_after=st.just(timedelta(seconds=100)))
 
 
-def verdicts_of(on, queue, slots=50):
-    return decide(on, queue, now=NOW, slots=slots, policy=POLICY)
+def verdicts_of(on, queue, slots=50, policy=POLICY):
+    board = Board(on, queue, policy=policy, expectations=TimeoutsOnly(), now=NOW)
+    return [*decide(board, now=NOW, slots=slots).verdicts()]
 
 
 def wanted(line) -> Counter:
@@ -70,9 +87,11 @@ def wanted(line) -> Counter:
     return total
 
 
-@given(on=BUSY, queue=QUEUES, slots=st.integers(0, 9))
-def test_no_more_is_admitted_than_is_free_and_no_more_often_than_there_are_slots(on, queue, slots) -> None:
-    admits = [v for v in verdicts_of(on, queue, slots) if isinstance(v, Admit)]
+@given(on=BUSY, queue=QUEUES, slots=st.integers(0, 9), policy=POLICIES)
+def test_no_more_is_admitted_than_is_free_and_no_more_often_than_there_are_slots(
+    on, queue, slots, policy
+) -> None:
+    admits = [v for v in verdicts_of(on, queue, slots, policy) if isinstance(v, Admit)]
 
     left = free(on)
     for admit in admits:
@@ -82,37 +101,12 @@ def test_no_more_is_admitted_than_is_free_and_no_more_often_than_there_are_slots
     assert len(admits) <= slots
 
 
-@given(on=BUSY, queue=QUEUES, chance=st.randoms(use_true_random=False))
-def test_the_order_in_which_the_queue_is_read_does_not_matter(on, queue, chance) -> None:
+@given(on=BUSY, queue=QUEUES, chance=st.randoms(use_true_random=False), policy=POLICIES)
+def test_the_order_in_which_the_queue_is_read_does_not_matter(on, queue, chance, policy) -> None:
     shuffled = [*queue]
     chance.shuffle(shuffled)
 
-    assert verdicts_of(on, queue) == verdicts_of(on, shuffled)
-
-
-@given(on=BUSY, queue=QUEUES)
-def test_nobody_takes_replicas_behind_one_that_holds_its_place(on, queue) -> None:
-    held: set = set()
-    for verdict in verdicts_of(on, queue):
-        line = verdict.waiting
-        if isinstance(verdict, Admit):
-            assert not held & set(verdict.replicas)
-        if isinstance(verdict, Wait) and verdict.reason is Reason.NEEDS_REPLICAS:
-            assert any(n > 0 for n in verdict.short_by.values())
-            if NOW - line.arrived >= POLICY.patience:
-                held |= set(wanted(line))
-
-
-@given(on=BUSY, queue=QUEUES)
-def test_whoever_lacks_replicas_really_lacks_them(on, queue) -> None:
-    left = free(on)
-    for verdict in verdicts_of(on, queue):
-        if isinstance(verdict, Admit):
-            left = {key: left[key] - verdict.replicas.get(key, 0) for key in left}
-        elif isinstance(verdict, Wait) and verdict.reason is Reason.NEEDS_REPLICAS:
-            assert verdict.short_by == {
-                key: n - left[key] for key, n in wanted(verdict.waiting).items() if n > left[key]
-            }
+    assert verdicts_of(on, queue, policy=policy) == verdicts_of(on, shuffled, policy=policy)
 
 
 @given(on=BUSY, queue=QUEUES)

@@ -1,0 +1,246 @@
+"""All that a decision looks at, arranged for it: the resource, its waiting jobs in groups, expected ends.
+
+A cycle makes one from a snapshot; a simulation keeps one and tells it what happens. Both decide on it by the
+same code.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from poolqueue.scheduling.events import Event, Released, Reserved, apply
+from poolqueue.scheduling.expectations import Expectations
+from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, PoolSpec, match_pools
+from poolqueue.scheduling.planning import Ends
+from poolqueue.scheduling.policies import Ordering, Policy
+from poolqueue.scheduling.pools import PoolKey, Reservation, Resource, free
+from poolqueue.scheduling.sharing import Quotas, Uses
+from poolqueue.scheduling.traits import Traits
+from poolqueue.scheduling.waiting import Waiting
+
+CANCELLED_SECONDS = 60.0  # until what was cancelled is expected to have given its replicas back
+
+
+Place = tuple[int, datetime, str, str]
+
+
+@dataclass(kw_only=True, eq=False)
+class Group:
+    """Waiting jobs of one team that ask for the same and resemble one another, ordered by `place`.
+
+    `wanted` is empty where `problems` say that no pools can serve them.
+    """
+
+    team: str
+    traits: Traits
+    place: Callable[[Waiting], Place]
+    wanted: tuple[tuple[PoolKey, int], ...] = ()
+    assignments: tuple[Assignment, ...] = ()
+    problems: tuple[MatchProblem, ...] = ()
+    lines: list[Waiting] = field(default_factory=list)
+
+    def add(self, line: Waiting) -> None:
+        insort(self.lines, line, key=self.place)
+
+    def remove(self, line: Waiting) -> None:
+        place = bisect_left(self.lines, self.place(line), key=self.place)
+        assert self.lines[place].key == line.key
+        del self.lines[place]
+
+
+def by_priority(line: Waiting) -> Place:
+    """Higher priority first, then who arrived first."""
+    return (-line.priority, line.arrived, line.team, line.job_id)
+
+
+def by_arrival(line: Waiting) -> Place:
+    return (0, line.arrived, line.team, line.job_id)
+
+
+_GroupKey = tuple[str, int, int]
+_Kind = TypeVar("_Kind", bound=Hashable)
+
+
+class _Interned(Generic[_Kind]):
+    """One object for all equal ones; each object is hashed only once, for hashing is what costs."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, tuple[_Kind, _Kind]] = {}  # keeps the object, so that its id stays its own
+        self._by_value: dict[_Kind, _Kind] = {}
+
+    def of(self, given: _Kind) -> _Kind:
+        known = self._by_id.get(id(given))
+        if known is None:
+            known = self._by_id[id(given)] = (given, self._by_value.setdefault(given, given))
+        return known[1]
+
+
+class Board:
+    """`resource` changes by `apply` alone, and `queue` by `add` and `remove`."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        queue: Iterable[Waiting] = (),
+        *,
+        policy: Policy,
+        expectations: Expectations,
+        now: datetime,
+    ) -> None:
+        self.resource = resource
+        self.policy = policy
+        self.expectations = expectations
+        self.groups: dict[_GroupKey, Group] = {}
+        self.timed: dict[str, Waiting] = {}
+        self._specs = specs(resource)
+        self._demands: _Interned[tuple[Demand, ...]] = _Interned()
+        self._traits: _Interned[Traits] = _Interned()
+        self._place = by_arrival if policy.ordering is Ordering.FIFO else by_priority
+        self._arrange_pools(now)
+        for line in queue:
+            self.group_of(line).lines.append(line)
+            self._watch(line)
+        for group in self.groups.values():
+            group.lines.sort(key=self._place)
+
+    def _arrange_pools(self, now: datetime) -> None:
+        resource = self.resource
+        self.free = free(resource)
+        self.capacity = {pool.key: pool.capacity for pool in resource.pools}
+        self.names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
+        self.held: Counter[tuple[str, PoolKey]] = Counter()
+        self.ends = Ends()
+        for reservation in resource.reservations.values():
+            self._count(reservation, 1)
+            self._expect_end(reservation, now)
+
+    # --- the queue
+
+    def lines(self) -> Iterator[Waiting]:
+        return (line for group in self.groups.values() for line in group.lines)
+
+    def add(self, line: Waiting) -> None:
+        self.group_of(line).add(line)
+        self._watch(line)
+
+    def _watch(self, line: Waiting) -> None:
+        if line.expires is not None or line.not_before is not None:
+            self.timed[line.key] = line
+
+    def remove(self, line: Waiting) -> None:
+        self.timed.pop(line.key, None)
+        key = self._group_key(line)
+        group = self.groups[key]
+        group.remove(line)
+        if not group.lines:
+            del self.groups[key]
+
+    def group_of(self, line: Waiting) -> Group:
+        key = self._group_key(line)
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = self._new_group(line)
+        return group
+
+    def _group_key(self, line: Waiting) -> _GroupKey:
+        return (line.team, id(self._demands.of(line.demands)), id(self._traits.of(line.traits)))
+
+    def _new_group(self, line: Waiting) -> Group:
+        group = Group(team=line.team, traits=line.traits, place=self._place)
+        match = match_pools(line.demands, self._specs)
+        if isinstance(match, Matched):
+            group.wanted, group.assignments = match.demands, match.assignments
+        else:
+            group.problems = match
+        return group
+
+    # --- what happens
+
+    def apply(self, event: Event, *, now: datetime) -> None:
+        """Let it happen to the resource."""
+        before = self.resource
+        self.resource = apply(before, event)
+        match event:
+            case Reserved(reservations=new):
+                for reservation in new:
+                    self._take(reservation, now)
+            case Released(token=token) if token in before.reservations:
+                self._give_back(before.reservations[token])
+            case _:
+                self._rearrange(before, now)
+
+    def _take(self, reservation: Reservation, now: datetime) -> None:
+        for key, n in reservation.replicas.items():
+            self.free[key] = self.free.get(key, 0) - n
+        self._count(reservation, 1)
+        self._expect_end(reservation, now)
+
+    def _give_back(self, reservation: Reservation) -> None:
+        for key, n in reservation.replicas.items():
+            self.free[key] = self.free.get(key, 0) + n
+        self._count(reservation, -1)
+        self.ends.remove(reservation.token)
+
+    def _rearrange(self, before: Resource, now: datetime) -> None:
+        """Any other event may change anything, but only pools decide which of them serves what."""
+        self._arrange_pools(now)
+        if before.pools != self.resource.pools:
+            self._specs = specs(self.resource)
+            lines, self.groups = [*self.lines()], {}
+            for line in lines:
+                self.add(line)
+
+    def _count(self, reservation: Reservation, sign: int) -> None:
+        for key, n in reservation.replicas.items():
+            self.held[reservation.team, key] += sign * n
+
+    # --- teams
+
+    def quotas(self) -> Quotas:
+        """With a count of their own of who holds what, to be used up by one decision."""
+        return Quotas(self.resource, self.policy, Counter(self.held))
+
+    def uses(self, now: datetime) -> Uses:
+        uses = Uses(self.resource, self.policy, now=now)
+        for reservation in self.resource.reservations.values():
+            elapsed = max(0.0, (now - reservation.since).total_seconds())
+            seconds = elapsed + self.expectations.left_seconds(reservation.traits, elapsed)
+            uses.charge(reservation.team, reservation.replicas.items(), seconds)
+        return uses
+
+    # --- expected ends
+
+    def expect_overdue(self, now: datetime) -> None:
+        """What ought to have ended by now is expected to end later, by how long it has run."""
+        for token in self.ends.overdue(seconds_of(now)):
+            self.ends.remove(token)
+            self._expect_end(self.resource.reservations[token], now)
+
+    def _expect_end(self, reservation: Reservation, now: datetime) -> None:
+        if reservation.cancelled_at is not None:
+            left = CANCELLED_SECONDS
+        else:
+            elapsed = max(0.0, (now - reservation.since).total_seconds())
+            left = self.expectations.left_seconds(reservation.traits, elapsed)
+        self.ends.add(reservation.token, seconds_of(now) + left, reservation.replicas)
+
+
+def specs(resource: Resource) -> list[PoolSpec]:
+    return [
+        PoolSpec(id=", ".join(pool.ids), machine=pool.key.machine, disk=pool.key.disk, capacity=pool.capacity)
+        for pool in resource.pools
+    ]
+
+
+def seconds_of(at: datetime) -> float:
+    return at.timestamp()
+
+
+def time_of(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

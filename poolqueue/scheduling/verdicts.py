@@ -1,0 +1,103 @@
+"""What a decision says of a job: it starts, waits, is refused for good, or its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.matching import Assignment, MatchProblem
+from poolqueue.scheduling.pools import PoolKey
+from poolqueue.scheduling.waiting import Waiting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Overtaken:
+    """A job with a planned start that another one goes ahead of, and by how many seconds that is expected to
+    delay it.
+    """
+
+    key: str
+    start: datetime | None
+    expected_delay: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admit:
+    """All its pools are free: `replicas` per pool, and which pool serves which worker pool spec."""
+
+    waiting: Waiting
+    replicas: Mapping[PoolKey, int]
+    assignments: tuple[Assignment, ...]
+    overtakes: tuple[Overtaken, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """Why jobs wait. `short_by`: replicas missing per pool; `until`: when time alone ends it; `ahead`: the
+    key of the job whose planned `start` it would delay, or its own.
+    """
+
+    reason: Reason
+    note: str
+    short_by: Mapping[PoolKey, int] = field(default_factory=dict)
+    until: datetime | None = None
+    ahead: str | None = None
+    start: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wait:
+    """It stays in the queue. `has_pools`: it was held against confirmed pools, and they could run it."""
+
+    waiting: Waiting
+    block: Block
+    has_pools: bool = False
+
+    @property
+    def reason(self) -> Reason:
+        return self.block.reason
+
+    @property
+    def note(self) -> str:
+        return self.block.note
+
+    @property
+    def until(self) -> datetime | None:
+        return self.block.until
+
+    @property
+    def short_by(self) -> Mapping[PoolKey, int]:
+        return self.block.short_by
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reject:
+    """It can never run here: refused for good, with all that is wrong."""
+
+    waiting: Waiting
+    reason: Reason
+    problems: tuple[MatchProblem, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expire:
+    """Its time is over: it ends without having started."""
+
+    waiting: Waiting
+    reason: Reason
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preempt:
+    """The attempt of `token` is to be ended, so that the job `by` gets its replicas; `note` says why."""
+
+    token: str
+    key: str
+    by: str
+    note: str
+
+
+Verdict = Admit | Wait | Reject | Expire
