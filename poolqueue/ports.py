@@ -60,12 +60,14 @@ Write = Create | Replace | Delete
 class Query:
     """One query shape: equality on `where`, at most `limit` results, only the fields in `select` if given.
 
-    `newest_first` names a field to order by, descending; documents without the field are not found.
+    `newest_first` names a field to order by, descending; documents without the field are not found. With
+    `until` only those are whose field is at most that, and of its type: where the page before ended.
     """
 
     collection: str
     where: Mapping[str, Any] = field(default_factory=dict)
     newest_first: str | None = None
+    until: datetime | None = None
     select: tuple[str, ...] | None = None
     limit: int = 100
 

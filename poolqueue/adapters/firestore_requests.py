@@ -140,9 +140,13 @@ def query_request(database: str, query: Query) -> types.RunQueryRequest:
     request = types.RunQueryRequest.pb()(parent=f"{database}/documents")
     structured = request.structured_query
     structured.from_.add(collection_id=query.collection)
-    for name, value in query.where.items():
+    operators = types.StructuredQuery.FieldFilter.Operator
+    filters = [(name, operators.EQUAL, value) for name, value in query.where.items()]
+    if query.until is not None and query.newest_first is not None:
+        filters.append((query.newest_first, operators.LESS_THAN_OR_EQUAL, query.until))
+    for name, operator, value in filters:
         structured.where.field_filter.field.field_path = name
-        structured.where.field_filter.op = types.StructuredQuery.FieldFilter.Operator.EQUAL
+        structured.where.field_filter.op = operator
         encode(value, structured.where.field_filter.value)
     if query.newest_first is not None:
         direction = types.StructuredQuery.Direction.DESCENDING

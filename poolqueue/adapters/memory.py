@@ -56,7 +56,7 @@ class MemoryDocuments:
         if shape.equals is not None:
             return self._engine.equal(shape.collection, shape.equals, query.where[shape.equals], query.limit)
         assert shape.newest_first is not None
-        return self._engine.newest(shape.collection, shape.newest_first, query.limit)
+        return self._engine.newest(shape.collection, shape.newest_first, query.limit, until=query.until)
 
 
 def _change(write: Write, copy: dict[str, Any] | None) -> Change:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from itertools import islice, takewhile
+from operator import itemgetter
 from typing import Any
 
 from poolqueue.adapters.queries import INDEXES
@@ -107,10 +108,16 @@ class Engine:
             entries = takewhile(lambda entry: entry[0] == key, islice(_from(index, start), limit))
             return [self._collections[collection][id_] for _, id_ in entries]
 
-    def newest(self, collection: str, field: str, limit: int) -> list[Record]:
-        """Records that have the indexed `field`, the greatest first, ties by id downwards."""
+    def newest(
+        self, collection: str, field: str, limit: int, *, until: datetime | None = None
+    ) -> list[Record]:
+        """Records that have the indexed `field`, the greatest first, ties by id downwards. With `until` only
+        those of its type that are not greater.
+        """
         with self._lock:
-            entries = islice(reversed(self._indexes[collection, field]), limit)
+            entries = islice(
+                _downwards(self._indexes[collection, field], None if until is None else _key(until)), limit
+            )
             return [self._collections[collection][id_] for _, id_ in entries]
 
     def every(self, collection: str) -> list[Record]:
@@ -146,6 +153,15 @@ class Engine:
                 key = _key(record.fields[field])
                 if key is not None:
                     yield index, (key, record.id)
+
+
+def _downwards(index: list[_Entry], until: _Key | None) -> Iterator[_Entry]:
+    """From the greatest on, or from the greatest that is not above `until` and of its type."""
+    if until is None:
+        return reversed(index)
+    after = bisect_right(index, until, key=itemgetter(0))
+    entries = (index[position] for position in range(after - 1, -1, -1))
+    return takewhile(lambda entry: entry[0][0] == until[0], entries)
 
 
 def _from(index: list[_Entry], start: int) -> Iterator[_Entry]:

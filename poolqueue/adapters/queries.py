@@ -9,8 +9,8 @@ from poolqueue.ports import Query
 
 @dataclass(frozen=True, kw_only=True)
 class Shape:
-    """Equality on one field, or newest first by one field. `index` is a single-field index, sparse: documents
-    without the field are not in it and not found.
+    """Equality on one field, or newest first by one field, all or from a value on. `index` is a single-field
+    index, sparse: documents without the field are not in it and not found.
     """
 
     collection: str
@@ -42,6 +42,8 @@ def shape_of(query: Query) -> Shape:
     """The listed shape of `query`. Raises `UnlistedQuery` if there is none."""
     if query.limit < 1:
         raise UnlistedQuery(f"a query needs a limit of at least 1, not {query.limit}")
+    if query.until is not None and query.newest_first is None:
+        raise UnlistedQuery("no listed shape has an end and no order: give `newest_first` with `until`")
     for shape in SHAPES:
         if (query.collection, set(query.where), query.newest_first) == (
             shape.collection,

@@ -71,6 +71,18 @@ def test_the_newest_come_first(store: Store, collection: str, field: str) -> Non
     assert [each.path for each in found] == [f"{collection}/5", f"{collection}/2"]
 
 
+def test_the_newest_until_a_moment_include_those_of_that_moment(store: Store) -> None:
+    for hours in (1, 2, 3, 4):
+        create(store.documents, f"jobs/{hours}", ended_at=NOON + timedelta(hours=hours))
+    create(store.documents, "jobs/also-3", ended_at=NOON + timedelta(hours=3))
+    create(store.documents, "jobs/odd", ended_at=7)
+    until = NOON + timedelta(hours=3)
+    found = store.documents.find(Query(collection="jobs", newest_first="ended_at", until=until, limit=9))
+    assert [each.path for each in found] == ["jobs/also-3", "jobs/3", "jobs/2", "jobs/1"]
+    (first,) = store.documents.find(Query(collection="jobs", newest_first="ended_at", until=until, limit=1))
+    assert first.path == "jobs/also-3"
+
+
 def test_those_of_one_moment_come_in_the_order_of_their_ids_downwards(store: Store) -> None:
     for name in "acb":
         create(store.documents, f"jobs/{name}", ended_at=NOON)
@@ -100,6 +112,7 @@ def test_a_query_gives_only_the_fields_selected(store: Store) -> None:
         Query(collection="jobs", where={"inbox": "r1", "state": "queued"}),
         Query(collection="jobs", where={"inbox": "r1"}, newest_first="ended_at"),
         Query(collection="queues", newest_first="ended_at"),
+        Query(collection="jobs", where={"inbox": "r1"}, until=NOON),
         Query(collection="jobs", where={"inbox": "r1"}, limit=0),
     ],
 )

@@ -16,8 +16,9 @@ from poolqueue.adapters.firestore_values import decode, encode_fields
 from poolqueue.adapters.memory_engine import Engine, Record
 
 _EQUAL = types.StructuredQuery.FieldFilter.Operator.EQUAL
+_AT_MOST = types.StructuredQuery.FieldFilter.Operator.LESS_THAN_OR_EQUAL
 _DESCENDING = types.StructuredQuery.Direction.DESCENDING
-_PRODUCT_QUERIES = "ask for one equality, or one field descending, or a whole collection"
+_PRODUCT_QUERIES = "ask for one equality, or one field descending (all, or up to a value), or a collection"
 _UNLIMITED = 2**31
 
 
@@ -73,14 +74,14 @@ def _matching(engine: Engine, request: Any) -> Sequence[Record]:
     _refuse_what_the_product_never_asks(request)
     collection = query.from_[0].collection_id
     limit = query.limit.value if query.HasField("limit") else _UNLIMITED
+    asked = query.where.field_filter
+    if query.order_by:
+        field = _indexed(engine, collection, query.order_by[0].field.field_path)
+        until = decode(asked.value) if query.HasField("where") else None
+        return engine.newest(collection, field, limit, until=until)
     if query.HasField("where"):
-        asked = query.where.field_filter
         field = _indexed(engine, collection, asked.field.field_path)
         return engine.equal(collection, field, decode(asked.value), limit)
-    if query.order_by:
-        return engine.newest(
-            collection, _indexed(engine, collection, query.order_by[0].field.field_path), limit
-        )
     return engine.every(collection)[:limit]
 
 
@@ -88,14 +89,12 @@ def _refuse_what_the_product_never_asks(request: Any) -> None:
     query = request.structured_query
     if request.WhichOneof("consistency_selector"):
         raise unsupported("transactions and reads of the past", "query outside of a transaction")
-    asked = query.where
     is_other = (
         len(query.from_) != 1
         or query.from_[0].all_descendants
         or query.offset
         or any(query.HasField(name) for name in ("start_at", "end_at", "find_nearest"))
-        or (query.HasField("where") and not _is_equality(asked))
-        or (query.HasField("where") and len(query.order_by) > 0)
+        or (query.HasField("where") and not _is_known(query))
         or len(query.order_by) > 1
         or any(order.direction != _DESCENDING for order in query.order_by)
     )
@@ -103,8 +102,14 @@ def _refuse_what_the_product_never_asks(request: Any) -> None:
         raise unsupported("such queries", _PRODUCT_QUERIES)
 
 
-def _is_equality(asked: Any) -> bool:
-    return bool(asked.WhichOneof("filter_type") == "field_filter" and asked.field_filter.op == _EQUAL)
+def _is_known(query: Any) -> bool:
+    """An equality without an order, or an upper end on the field of the order."""
+    if query.where.WhichOneof("filter_type") != "field_filter":
+        return False
+    asked = query.where.field_filter
+    if not query.order_by:
+        return bool(asked.op == _EQUAL)
+    return bool(asked.op == _AT_MOST and asked.field.field_path == query.order_by[0].field.field_path)
 
 
 def _indexed(engine: Engine, collection: str, field_path: str) -> str:
