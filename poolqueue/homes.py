@@ -11,7 +11,7 @@ from poolqueue.config import Team
 from poolqueue.messages import JobRequest, Problem
 from poolqueue.ports import Query
 from poolqueue.records import ResourceName, read_resource, region_key
-from poolqueue.scheduling.admission import specs
+from poolqueue.scheduling.board import specs
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Resource, free
