@@ -16,6 +16,9 @@ from poolqueue.scheduling.verdicts import Admit, Block, Expire, Overtaken, Preem
 from poolqueue.scheduling.waiting import Waiting
 
 
+SURE = 0.9  # the chance with which whoever goes ahead of a planned start ends before it
+
+
 class Decision:
     """What is to be done now, on a board that must not change while the decision is looked at.
 
@@ -166,7 +169,7 @@ class _Pass:
             block = self._consider(group, line)
             if block is not None:
                 self._decision.blocks[id(group)] = block
-            turns.go_on(admitted_for=None if block else self._seconds(group))
+            turns.go_on(admitted_for=None if block else self._mean(group))
         claims = list({id(claim): claim for claim in self._claims.values()}.values())
         self._decision.preempts += preemptions(self._board, claims, self._free, self._quotas, now=self._now)
 
@@ -304,8 +307,11 @@ class _Pass:
     def _until(self, group: Group) -> float:
         return seconds_of(self._now) + self._seconds(group)
 
+    def _mean(self, group: Group) -> float:
+        return self._board.expectations.mean_seconds(group.traits)
+
     def _seconds(self, group: Group) -> float:
-        return self._board.expectations.run_seconds(group.traits)
+        return self._board.expectations.run_seconds(group.traits, SURE)
 
     # --- starting
 

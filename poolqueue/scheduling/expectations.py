@@ -8,14 +8,18 @@ from poolqueue.scheduling.traits import Traits
 
 
 class Expectations(Protocol):
-    """Expected run times, in seconds. Equal traits get equal answers."""
+    """Expected run times, in seconds, never above the timeout. Equal traits get equal answers."""
 
-    def order_seconds(self, traits: Traits) -> float:
-        """What jobs are ordered by, where those expected to be short go first."""
+    def mean_seconds(self, traits: Traits) -> float:
+        """The mean run time; more than 0."""
         ...
 
-    def run_seconds(self, traits: Traits) -> float:
-        """How long an attempt is taken to run when it is asked whether it would delay a planned start."""
+    def run_seconds(self, traits: Traits, chance: float) -> float:
+        """By when an attempt has ended with this chance, 0 to 1, from its start."""
+        ...
+
+    def chance_within(self, traits: Traits, seconds: float) -> float:
+        """The chance that an attempt ends within so many seconds from its start."""
         ...
 
     def left_seconds(self, traits: Traits, elapsed: float) -> float:
@@ -26,11 +30,14 @@ class Expectations(Protocol):
 class TimeoutsOnly:
     """Nothing is known but that Vertex AI ends every attempt at its timeout."""
 
-    def order_seconds(self, traits: Traits) -> float:
+    def mean_seconds(self, traits: Traits) -> float:
         return traits.timeout
 
-    def run_seconds(self, traits: Traits) -> float:
+    def run_seconds(self, traits: Traits, chance: float) -> float:  # noqa: ARG002  nothing is known
         return traits.timeout
+
+    def chance_within(self, traits: Traits, seconds: float) -> float:
+        return float(traits.timeout <= seconds)
 
     def left_seconds(self, traits: Traits, elapsed: float) -> float:
         return max(1.0, traits.timeout - elapsed)

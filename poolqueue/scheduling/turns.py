@@ -30,7 +30,7 @@ def rank_of(board: Board, line: Waiting, group: Group, *, now: datetime) -> Rank
         case Ordering.EXPECTED:
             if is_firm(board, line, now=now):
                 return (-line.priority, 0, 0.0, line.arrived, line.team, line.job_id)
-            seconds = board.expectations.order_seconds(group.traits)
+            seconds = board.expectations.mean_seconds(group.traits)
             return (-line.priority, 1, seconds, line.arrived, line.team, line.job_id)
         case unreachable:
             assert_never(unreachable)
@@ -126,6 +126,6 @@ def in_turn(board: Board, *, now: datetime) -> list[Waiting]:
     while (turn := turns.next()) is not None:
         group, line = turn
         order.append(line)
-        turns.go_on(admitted_for=board.expectations.run_seconds(group.traits))
+        turns.go_on(admitted_for=board.expectations.mean_seconds(group.traits))
     asleep = [line for line in board.timed.values() if not is_awake(line, now)]
     return [*order, *sorted(asleep, key=lambda line: (line.not_before or now, line.key))]
