@@ -12,8 +12,9 @@ from typing import Any
 
 from poolqueue.config import Team
 from poolqueue.cycle import ring
+from poolqueue.dead_letters import bury
 from poolqueue.intake import Received, record_bad_request, take_in
-from poolqueue.messages import BadRequest
+from poolqueue.messages import BadRequest, Problem
 from poolqueue.system import System
 from poolqueue.triggers import (
     BadEvent,
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 def handle(system: System, triggers: Triggers, event: CloudEventView) -> None:
     """A redelivered event makes the same `job_id`, so it is the same job."""
+    system = system.refreshed()
     matching = triggers.matching(event)
     log.info("event_arrived", extra={"type": event.type, "triggers": [t.name for t in matching]})
     for trigger in matching:
@@ -38,10 +40,14 @@ def handle(system: System, triggers: Triggers, event: CloudEventView) -> None:
 def _make_request(system: System, trigger: Trigger, event: CloudEventView) -> None:
     deadline = system.deadline()
     made = request_from_event(trigger, event)
+    team = _team(system, trigger)
+    if team is None:
+        _bury(system, trigger, event)
+        return
     received = Received(
-        team=_team(system, trigger),
+        team=team,
         topic=f"trigger {trigger.name}",
-        message_id=hashlib.sha256(json.dumps([event.source, event.id]).encode()).hexdigest()[:32],
+        message_id=_id(event),
         publish_time=_time(system, event),
         data=_as_text(made.body if isinstance(made, TriggeredRequest) else asdict(event)),
     )
@@ -57,17 +63,36 @@ def _make_request(system: System, trigger: Trigger, event: CloudEventView) -> No
             record_bad_request(system, refused, received)
 
 
+def _id(event: CloudEventView) -> str:
+    return hashlib.sha256(json.dumps([event.source, event.id]).encode()).hexdigest()[:32]
+
+
 def _as_text(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, ensure_ascii=False, default=str).encode(errors="replace")
 
 
-def _team(system: System, trigger: Trigger) -> Team:
-    """Settings and triggers are checked against each other at start."""
+def _team(system: System, trigger: Trigger) -> Team | None:
+    """The file's settings and triggers were checked against each other; those in force may lack the team."""
     if trigger.team is None:
         return system.settings.teams[0]
-    team = system.settings.team_named(trigger.team)
-    assert team is not None
-    return team
+    return system.settings.team_named(trigger.team)
+
+
+def _bury(system: System, trigger: Trigger, event: CloudEventView) -> None:
+    unknown = Problem(
+        path=f"triggers.{trigger.name}.team",
+        value=str(trigger.team),
+        problem="the settings in force have no such team",
+        remedy="apply settings with that team, or deploy triggers without it",
+    )
+    bury(
+        system,
+        topic=f"trigger {trigger.name}",
+        message_id=_id(event),
+        data=_as_text(asdict(event)),
+        attributes={},
+        problems=[unknown],
+    )
 
 
 def _time(system: System, event: CloudEventView) -> datetime:

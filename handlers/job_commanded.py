@@ -13,6 +13,7 @@ from poolqueue.system import System
 
 def handle(system: System, delivery: Delivery) -> None:
     """Returns once the command's result is recorded in `commands/{id}`, and what is no command is kept."""
+    system = system.refreshed()
     topic = delivery.topic.rsplit("/", 1)[-1]
     default_id = derived_job_id(delivery.topic, delivery.message_id, delivery.publish_time)
     command = parse_command(delivery.data, delivery.attributes, default_id=default_id)

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 def handle(system: System, delivery: Delivery) -> None:
     """The line is only a hint: whatever cannot be confirmed now, the sweep finds within a minute."""
+    system = system.refreshed()
     deadline = system.deadline()
     line = ended_line(delivery.data)
     if line is None:

@@ -12,6 +12,7 @@ from poolqueue.system import System
 
 def handle(system: System, delivery: Delivery) -> None:
     """Returns once the request is recorded, or its refusal, or a dead letter; then it may be acknowledged."""
+    system = system.refreshed()
     deadline = system.deadline()
     team = system.settings.team_of_topic(delivery.topic.rsplit("/", 1)[-1])
     if team is None:

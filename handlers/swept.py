@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
 from handlers.delivery import Delivery
@@ -18,11 +19,14 @@ log = logging.getLogger(__name__)
 
 def handle(system: System, delivery: Delivery) -> None:
     """`{"resource": FULL_NAME}` asks for that resource's cycle only; anything else for a whole sweep."""
+    asked = _asked(delivery.data)
+    system = system.refreshed(at_least=asked.settings)
     deadline = system.deadline()
-    handed_on = _handed_on(delivery.data)
-    if handed_on is not None:
-        _ring_if_ours(system, handed_on, deadline=deadline)
+    if asked.resource is not None:
+        _ring_if_ours(system, asked.resource, deadline=deadline)
         return
+    if system.source is not None:
+        system.source.note_deployed()
     sweep(system, deadline=deadline)
 
 
@@ -34,10 +38,21 @@ def _ring_if_ours(system: System, name: ResourceName, *, deadline: datetime) -> 
         log.warning("sweep_message_refused", extra={"resource": name.full[:300]})
 
 
-def _handed_on(data: bytes) -> ResourceName | None:
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """One resource's cycle, or a whole sweep without one; `settings` is a version that is in force by now."""
+
+    resource: ResourceName | None = None
+    settings: int = 0
+
+
+def _asked(data: bytes) -> _Asked:
     try:
         content = json.loads(data or b"{}")
-        return ResourceName.from_full(content["resource"]) if "resource" in content else None
-    except (ValueError, TypeError, AttributeError, RecursionError):
+        if "resource" not in content:
+            return _Asked()
+        name = ResourceName.from_full(content["resource"])
+        return _Asked(resource=name, settings=int(content.get("settings", 0)))
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         log.warning("sweep_message_unreadable", extra={"size": len(data)})
-        return None
+        return _Asked()

@@ -37,6 +37,7 @@ from poolqueue.scheduling.jobs import (
 )
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.system import System
+from poolqueue.waiting_limit import check_waiting
 
 UNKNOWN = "unknown"  # stands for the persistent resource of a request that names none
 
@@ -90,6 +91,9 @@ def record_request(system: System, request: JobRequest, received: Received) -> R
     if problems:
         problems = [*problems, *_match_problems(system, home, request.worker_pools)]
         _refuse(system, job, problems, Reason.NOT_ALLOWED, received)
+        return None
+    if too_many := check_waiting(system, job, received.team):
+        _refuse(system, job, too_many, Reason.TOO_MANY_WAITING, received)
         return None
     created = _create(system, record(job, at=received.publish_time), received)
     return None if created is None else ResourceName.from_key(created.resource)

@@ -27,6 +27,12 @@ class Document:
     def exists(self) -> bool:
         return self.fields is not None
 
+    def written(self, fields: Mapping[str, Any]) -> Create | Replace:
+        """The write of these fields, on the condition that the document is still as it was read."""
+        if self.exists:
+            return Replace(path=self.path, fields=fields, version=self.version)
+        return Create(path=self.path, fields=fields)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Create:

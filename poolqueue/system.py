@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 from poolqueue.announced import AnnouncedChanges
 from poolqueue.config import Settings
+from poolqueue.in_force import SettingsSource
 from poolqueue.ports import Documents, Observer, Publisher, Submitter
 
 
@@ -15,7 +17,8 @@ from poolqueue.ports import Documents, Observer, Publisher, Submitter
 class System:
     """One installation as one process sees it. `token` gives a new random name at each call.
 
-    The topics lie in `project`, which need not be that of the settings, where jobs run.
+    The topics lie in `project`, which need not be that of the settings, where jobs run. `settings` stay as
+    they are; what is in force by now is taken up where an invocation, or a round of a cycle, begins.
     """
 
     settings: Settings
@@ -28,6 +31,14 @@ class System:
     token: Callable[[], str]
     sleep: Callable[[float], None]
     announced: AnnouncedChanges = field(default_factory=AnnouncedChanges)
+    source: SettingsSource | None = None
+
+    def refreshed(self, *, at_least: int = 0) -> Self:
+        """The same system with the settings in force, which are of version `at_least` if there is one."""
+        if self.source is None:
+            return self
+        settings = self.source.in_force(at_least=at_least).settings
+        return self if settings is self.settings else replace(self, settings=settings)
 
     def deadline(self) -> datetime:
         """Until when an invocation that begins now may work."""

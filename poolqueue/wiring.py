@@ -16,7 +16,9 @@ from poolqueue.config import (
     SettingsError,
     load_settings,
     read_environment,
+    read_settings_text,
 )
+from poolqueue.in_force import SettingsSource
 from poolqueue.log import configure_logging
 from poolqueue.ports import Documents, Publisher
 from poolqueue.system import System
@@ -31,24 +33,32 @@ def system() -> System:
     configure_logging()
     environment = read_environment()
     with libraries_loading():
-        return build_system(environment, settings())
+        return build_system(environment, settings(), text=read_settings_text(environment))
 
 
-def build_system(environment: Environment, settings: Settings) -> System:
+def build_system(environment: Environment, settings: Settings, *, text: str = "") -> System:
+    """The system that works by `settings` until others are applied; `text` is the file they came from."""
     from poolqueue.adapters.vertex import VertexAI  # noqa: PLC0415  as below
 
     vertex = VertexAI(endpoint=environment.vertex_endpoint)
+    project = environment.project or settings.project
+    store = documents(environment, settings)
     return System(
         settings=settings,
-        project=environment.project or settings.project,
-        documents=documents(environment, settings),
+        source=SettingsSource(store, settings, text=text, project=project, clock=now),
+        project=project,
+        documents=store,
         publisher=publisher(environment),
         submitter=vertex,
         observer=vertex,
-        clock=lambda: datetime.now(UTC),
+        clock=now,
         token=lambda: secrets.token_hex(TOKEN_BYTES),
         sleep=time.sleep,
     )
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
 
 
 def documents(environment: Environment, settings: Settings) -> Documents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -240,16 +241,11 @@ def _job_command() -> Schema:
         "job_id": _JOB_ID,
         "persistent_resource": _RESOURCE,
         "pool": {"type": "string", "minLength": 1, "maxLength": 63},
+        "settings": {"type": "string", "minLength": 1, "maxLength": commands.MOST_SETTINGS_BYTES},
+        "base_version": {"type": "integer", "minimum": 0},
         "reason": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_REASON},
         "author": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_AUTHOR},
     }
-    cancel: Schema = {"properties": {"kind": {"const": "cancel"}}, "required": ["job_id"]}
-    cancel["not"] = {"anyOf": [{"required": ["persistent_resource"]}, {"required": ["pool"]}]}
-    other: Schema = {
-        "properties": {"kind": {"enum": ["drain", "resume"]}},
-        "required": ["persistent_resource"],
-    }
-    other["not"] = {"required": ["job_id"]}
     return {
         "title": "Job command",
         "description": "The data of a message on a job-commands topic; fields may be attributes instead.",
@@ -257,7 +253,17 @@ def _job_command() -> Schema:
         "additionalProperties": False,
         "properties": names,
         "required": ["kind", "reason", "author"],
-        "oneOf": [cancel, other],
+        "oneOf": [_kind_of_command(kind, targets) for kind, targets in commands.TARGETS.items()],
+    }
+
+
+def _kind_of_command(kind: str, targets: Sequence[str]) -> Schema:
+    """Its first target is required; what only other kinds have is refused."""
+    others = {name for names in commands.TARGETS.values() for name in names} - {*targets}
+    return {
+        "properties": {"kind": {"const": kind}},
+        "required": [targets[0]],
+        "not": {"anyOf": [{"required": [name]} for name in sorted(others)]},
     }
 
 

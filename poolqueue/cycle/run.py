@@ -183,14 +183,17 @@ class _Cycle:
                 self.bell.clear()
 
     def _round(self, asked: Asked) -> Round:
-        """One round, which also puts back what Vertex AI has refused by now."""
+        """One round, which also puts back what Vertex AI has refused by now. The settings in force when it
+        begins are those of all of it.
+        """
+        system = self._system.refreshed()
         failures = self._submissions.failures()[:FAILURES_AT_ONCE]
         if any(failure.reason is Reason.PACED for failure in failures):
             self._slots.block()
         announced = self._system.announced.pending(self._name.key)
         changes = [*asked.changes, *failures]
         asked = replace(asked, changes=changes, submit_within=self._submit_within())
-        done = run_round(self._system, self._name, asked, slots=self._slots, announced=announced)
+        done = run_round(system, self._name, asked, slots=self._slots, announced=announced)
         self._submissions.put_back(failures)
         self._system.announced.noted(self._name.key, announced)
         self._submissions.begin(list(done.admissions))

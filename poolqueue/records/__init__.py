@@ -1,4 +1,4 @@
-"""How jobs, resources, queues, bells, paces and commands are written as documents, and read back."""
+"""How jobs, resources, queues, bells, paces and settings are written as documents, and read back."""
 
 from poolqueue.records.bells import Bell, bell_path, read_bell, write_bell
 from poolqueue.records.jobs import endings_inbox, job_path, read_job, write_job
@@ -6,12 +6,14 @@ from poolqueue.records.names import ResourceName, pace_path, region_key, resourc
 from poolqueue.records.paces import read_pace, write_pace
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
 from poolqueue.records.resources import read_resource, write_resource
+from poolqueue.records.settings import SettingsVersion, read_settings_version
 
 __all__ = [
     "Bell",
     "Line",
     "Queue",
     "ResourceName",
+    "SettingsVersion",
     "bell_path",
     "endings_inbox",
     "job_path",
@@ -22,6 +24,7 @@ __all__ = [
     "read_pace",
     "read_queue",
     "read_resource",
+    "read_settings_version",
     "region_key",
     "resource_path",
     "write_bell",

@@ -127,7 +127,26 @@ def write_queue(queue: Queue, shard: int) -> dict[str, Any]:
         "lines": written,
     }
     packed = zlib.compress(json.dumps(content, separators=(",", ":")).encode(), level=6)
-    return {"schema": SCHEMA, "shard": shard, "count": len(lines), "lines": packed}
+    return {
+        "schema": SCHEMA,
+        "shard": shard,
+        "shards": queue.shards,
+        "count": len(lines),
+        "teams": dict(Counter(line.team for line in lines)),
+        "lines": packed,
+    }
+
+
+def waiting_of(fields: Mapping[str, Any], team: str) -> int:
+    """A team's lines in one shard, without unpacking them."""
+    if "teams" in fields:
+        return int(fields["teams"].get(team, 0))
+    return sum(line.team == team for line in _unpack(fields["lines"]))
+
+
+def has_successor(fields: Mapping[str, Any]) -> bool:
+    """May there be a shard after this one? It says so itself if it was written since."""
+    return _is_full(fields) or fields["shard"] + 1 < fields.get("shards", 1)
 
 
 def read_queue(shards: Iterable[Mapping[str, Any] | None]) -> Queue:
@@ -138,12 +157,15 @@ def read_queue(shards: Iterable[Mapping[str, Any] | None]) -> Queue:
         count = index + 1
         if fields is None:
             continue
-        packed = fields["lines"]
-        if len(packed) >= SHARD_BYTES or fields["count"] >= SHARD_LINES:
+        if _is_full(fields):
             full.add(index)
-        for waiting in _unpack(packed):
+        for waiting in _unpack(fields["lines"]):
             lines[waiting.key] = Line(waiting=waiting, shard=index)
     return Queue(lines=lines, shards=max(count, 1), full=frozenset(full))
+
+
+def _is_full(fields: Mapping[str, Any]) -> bool:
+    return len(fields["lines"]) >= SHARD_BYTES or fields["count"] >= SHARD_LINES
 
 
 def _unpack(packed: bytes) -> Iterable[Waiting]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.naming import ID_RULE, is_id, resource_name
-from poolqueue.requests.normalising import did_you_mean
+from poolqueue.requests.normalising import did_you_mean, whole_number
 from poolqueue.requests.reading import Unreadable, read_mapping
 from poolqueue.requests.settings import is_transports
 from poolqueue.scheduling.problems import Problem
@@ -17,7 +17,16 @@ from poolqueue.scheduling.problems import Problem
 LONGEST_REASON = 500
 LONGEST_AUTHOR = 200
 
-_KEYS = ("id", "kind", "team", "job_id", "persistent_resource", "pool", "reason", "author")
+MOST_SETTINGS_BYTES = 200_000
+
+TARGETS = {
+    "cancel": ("job_id",),
+    "drain": ("persistent_resource", "pool"),
+    "resume": ("persistent_resource", "pool"),
+    "apply": ("settings", "base_version"),
+}
+_NAMED = tuple(dict.fromkeys(key for keys in TARGETS.values() for key in keys))
+_KEYS = ("id", "kind", "team", *_NAMED, "reason", "author")
 _LONGEST = {"reason": LONGEST_REASON, "author": LONGEST_AUTHOR, "pool": 63, "team": 63}
 
 
@@ -25,12 +34,14 @@ class CommandKind(StrEnum):
     CANCEL = "cancel"
     DRAIN = "drain"
     RESUME = "resume"
+    APPLY = "apply"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """What an operator asks for. `cancel` names a `job_id`; `drain` and `resume` a `persistent_resource`
-    (its id, or its full name) and perhaps one `pool` of it. `team` matters on the administrators' topic.
+    (its id, or its full name) and perhaps one `pool` of it; `apply` has the text of `settings`, and perhaps
+    the version that must be in force for it. `team` matters on the administrators' topic.
     """
 
     id: str
@@ -41,6 +52,8 @@ class Command:
     job_id: str | None = None
     persistent_resource: str | None = None
     pool: str | None = None
+    settings: str | None = None
+    base_version: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,15 +73,19 @@ def parse_command(data: bytes, attributes: Mapping[str, str], *, default_id: str
         problems.add("id", identity, "is not a command's id", f"use {ID_RULE}, or leave it out")
         identity = default_id
     kind = _kind(given.pop("kind", None), problems)
+    settings = _settings(given.pop("settings", None), problems)
+    base_version = _version(given.pop("base_version", None), problems)
     strings = {
         key: text for key, value in given.items() if (text := _string(key, value, problems)) is not None
     }
     if kind is not None:
-        _check_target(kind, strings, problems)
+        other = {"settings": settings, "base_version": base_version}
+        named = strings | {key: str(value) for key, value in other.items() if value is not None}
+        _check_target(kind, named, problems)
     _check_said(strings, problems)
     if problems or kind is None:
         return BadCommand(id=identity, problems=tuple(problems.found))
-    return Command(id=identity, kind=kind, **strings)
+    return Command(id=identity, kind=kind, settings=settings, base_version=base_version, **strings)
 
 
 def _given(data: bytes, attributes: Mapping[str, str], problems: Problems) -> dict[str, Any]:
@@ -103,14 +120,42 @@ def _string(key: str, given: object, problems: Problems) -> str | None:
     return None
 
 
+def _settings(given: object, problems: Problems) -> str | None:
+    """Text of several lines, which is read where it is applied."""
+    if given is None:
+        return None
+    if not isinstance(given, str) or not given.strip():
+        problems.add("settings", given, "is not the text of a settings file", "give its text as one string")
+        return None
+    if (size := len(given.encode(errors="replace"))) > MOST_SETTINGS_BYTES:
+        problem = f"has {size} bytes, more than {MOST_SETTINGS_BYTES}"
+        problems.add("settings", f"({size} bytes)", problem, "shorten it")
+        return None
+    return given
+
+
+def _version(given: object, problems: Problems) -> int | None:
+    number = whole_number(given)
+    if given is not None and (number is None or number < 0):
+        remedy = (
+            "give the number of the version that the settings were made from, 0 for none, or leave it out"
+        )
+        problems.add("base_version", given, "is not the number of a version", remedy)
+        return None
+    return number
+
+
 def _check_target(kind: CommandKind, given: Mapping[str, str], problems: Problems) -> None:
     problems.only_news()
-    wanted = ("job_id",) if kind is CommandKind.CANCEL else ("persistent_resource", "pool")
-    for key in ("job_id", "persistent_resource", "pool"):
+    wanted = TARGETS[kind]
+    remedy = (
+        f"{kind} has the text of settings" if kind is CommandKind.APPLY else f"{kind} names a {wanted[0]}"
+    )
+    for key in _NAMED:
         if key in given and key not in wanted:
-            problems.add(key, given[key], f"does not belong to {kind}", f"{kind} names a {wanted[0]}")
+            problems.add(key, given[key], f"does not belong to {kind}", remedy)
     if wanted[0] not in given:
-        problems.add(wanted[0], None, "is missing", f"{kind} names a {wanted[0]}")
+        problems.add(wanted[0], None, "is missing", remedy)
     if "job_id" in given and not is_id(given["job_id"]):
         problems.add("job_id", given["job_id"], "is not a job id", f"use {ID_RULE}")
     resource = given.get("persistent_resource")

@@ -46,6 +46,7 @@ class Reason(StrEnum):
     BAD_REQUEST = "bad_request"
     ID_TAKEN = "id_taken"
     NOT_ALLOWED = "not_allowed"
+    TOO_MANY_WAITING = "too_many_waiting"
     DEADLINE_PASSED = "deadline_passed"
     WAITED_TOO_LONG = "waited_too_long"
     NO_MATCHING_POOL = "no_matching_pool"

@@ -18,11 +18,11 @@ def test_what_is_no_resource_in_a_region_of_ours_is_not_looked_at(
     installation: Installation, location: str, id_: str
 ) -> None:
     installation.ask(request("j"))
-    calls = len(installation.stand_in.journal())
+    calls = len(installation.events("request"))
     name = f"projects/{installation.project}/locations/{location}/persistentResources/{id_}"
 
     swept.handle(
         installation.system, installation.delivery("sweeps", json.dumps({"resource": name}).encode())
     )
 
-    assert len(installation.stand_in.journal()) == calls
+    assert len(installation.events("request")) == calls

@@ -27,6 +27,7 @@ from poolqueue.adapters.memory_publisher import MemoryPublisher
 from poolqueue.adapters.vertex import VertexAI
 from poolqueue.config import Settings
 from poolqueue.cycle.retrying import LONGEST_PAUSE_SECONDS
+from poolqueue.in_force import SettingsSource
 from poolqueue.ports import Created, CustomJob, Documents, Observer, Query, Submitter
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
 from poolqueue.scheduling.jobs import Job, job_key
@@ -130,16 +131,16 @@ class Installation:
             **stand_in,
         )
         self._ids = itertools.count(1)
-        self._settings = Settings.model_validate(
-            {
-                "installation": "testing",
-                "project": project,
-                "location": LOCATION,
-                "teams": [{"name": "research", "topics": ["job-requests"]}],
-                "pacing": {"creates_per_minute": 10_000},
-                **(settings or {}),
-            }
-        )
+        self.fields = {
+            "installation": "testing",
+            "project": project,
+            "location": LOCATION,
+            "teams": [{"name": "research", "topics": ["job-requests"]}],
+            "pacing": {"creates_per_minute": 10_000},
+            **(settings or {}),
+        }
+        self.settings_text = json.dumps(self.fields)  # JSON is YAML, too
+        self._settings = Settings.model_validate(self.fields)
         self._wrap = wrap
 
     def __enter__(self) -> Self:
@@ -152,10 +153,15 @@ class Installation:
         self.stand_in.stop()
 
     def system_with(self, *, documents: Documents, submitter: Submitter, observer: Observer) -> System:
+        store = self._wrap(documents)
+        source = SettingsSource(
+            store, self._settings, text=self.settings_text, project=self.project, clock=self.clock
+        )
         return System(
             settings=self._settings,
+            source=source,
             project=self.project,
-            documents=self._wrap(documents),
+            documents=store,
             publisher=self.publisher,
             submitter=submitter,
             observer=observer,

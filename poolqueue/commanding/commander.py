@@ -1,4 +1,4 @@
-"""Carries out operators' commands: cancel a job, drain or resume a pool or a persistent resource.
+"""Carries out operators' commands: cancel a job, drain or resume a pool or a resource, apply settings.
 
 A command is recorded before it is carried out, and its result after; what is delivered again is carried out
 again unless its result is there, which changes nothing the second time.
@@ -7,18 +7,15 @@ again unless its result is there, which changes nothing the second time.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum, auto
 from typing import Any
 
+from poolqueue.commanding.applying import Applying
+from poolqueue.commanding.records import Begun, Record, Result, refused
 from poolqueue.cycle import settle
-from poolqueue.cycle.retrying import until_settled
 from poolqueue.messages import BadCommand, Command, CommandKind
-from poolqueue.ports import Conflict, Create, Replace, VertexUnavailable
+from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
-from poolqueue.records.names import SCHEMA
 from poolqueue.scheduling.changes import CancelAsked
 from poolqueue.scheduling.events import Drained, Event, Resumed
 from poolqueue.scheduling.jobs import Job, State, job_key
@@ -28,19 +25,11 @@ from poolqueue.system import System
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What became of a command: `done`, or `refused` with what is wrong and what to do."""
-
-    status: str
-    message: str
-
-
 def refuse(system: System, command: BadCommand) -> bool:
     """Record a malformed command's problems as its result; False if its id is another command's."""
     message = "; ".join(f"{p.path}: {p.problem} ({p.remedy})" for p in command.problems)
     content = {"kind": "unknown", "result": "refused", "message": message}
-    return _Record(system, command.id).create(content) is not Begun.TAKEN
+    return Record(system, command.id).create(content) is not Begun.TAKEN
 
 
 class Commander:
@@ -55,7 +44,7 @@ class Commander:
 
         False if its id is another command's: then nothing was done.
         """
-        record = _Record(self._system, command.id)
+        record = Record(self._system, command.id)
         content = {
             "kind": command.kind.value,
             "team": owner or command.team,
@@ -64,24 +53,30 @@ class Commander:
             "pool": command.pool,
             "reason": command.reason,
             "author": command.author,
+            **_settings(command),
         }
         begun = record.create({**content, "result": None})
         if begun is not Begun.OPEN:
             return begun is not Begun.TAKEN
-        result = self._result(command, owner)
-        record.finish(result)
+        result = self._carried_out(command, owner, record)
         log.info(
             "command_carried_out",
             extra={"command": command.id, "kind": command.kind.value, "result": result.status},
         )
         return True
 
+    def _carried_out(self, command: Command, owner: str | None, record: Record) -> Result:
+        if command.kind is CommandKind.APPLY and owner is None:
+            return Applying(self._system, command, record).run()
+        result = self._result(command, owner)
+        record.finish(result)
+        return result
+
     def _result(self, command: Command, owner: str | None) -> Result:
         if command.kind is CommandKind.CANCEL:
             return self._cancel(command, owner)
         if owner is not None:
-            message = "only an administrators' topic may drain or resume; publish it there"
-            return Result(status="refused", message=message)
+            return refused(f"only an administrators' topic may {command.kind}; publish it there")
         return self._drain_or_resume(command)
 
     # --- cancel
@@ -92,8 +87,7 @@ class Commander:
             return team
         job = self._job(job_key(team, command.job_id or ""))
         if job is None:
-            message = f"team {team} has no job {command.job_id}; see poolctl jobs"
-            return Result(status="refused", message=message)
+            return refused(f"team {team} has no job {command.job_id}; see poolctl jobs")
         if job.state is State.ENDED:
             assert job.outcome is not None
             return Result(status="done", message=f"the job had already ended: {job.outcome.value}")
@@ -122,15 +116,13 @@ class Commander:
         """A team's topic commands that team's jobs; administrators say whose, if there are several."""
         if owner is not None:
             if command.team not in {None, owner}:
-                message = f"this topic commands jobs of team {owner}, not of {command.team}"
-                return Result(status="refused", message=message)
+                return refused(f"this topic commands jobs of team {owner}, not of {command.team}")
             return owner
         teams = [team.name for team in self._system.settings.teams]
         if command.team is None and len(teams) == 1:
             return teams[0]
         if command.team not in teams:
-            message = f"team: {command.team or '(nothing)'} is none of {', '.join(teams)}; name one"
-            return Result(status="refused", message=message)
+            return refused(f"team: {command.team or '(nothing)'} is none of {', '.join(teams)}; name one")
         assert command.team is not None
         return command.team
 
@@ -144,13 +136,11 @@ class Commander:
         name = self._resource_name(command.persistent_resource or "")
         fields = self._system.documents.read([resource_path(name)])[0].fields
         if fields is None:
-            message = f"no job ever named {name.full}; see poolctl pools"
-            return Result(status="refused", message=message)
+            return refused(f"no job ever named {name.full}; see poolctl pools")
         resource = read_resource(fields)
         ids = [id_ for pool in resource.pools for id_ in pool.ids]
         if command.pool is not None and command.pool not in {*ids, *resource.drained}:
-            message = f"{name.id} has no pool {command.pool}; it has {', '.join(ids) or 'none'}"
-            return Result(status="refused", message=message)
+            return refused(f"{name.id} has no pool {command.pool}; it has {', '.join(ids) or 'none'}")
         pool = command.pool or WHOLE_RESOURCE
         settle(self._system, name, [], events=[self._event(command, pool)], deadline=self._deadline)
         what = name.id if command.pool is None else f"pool {command.pool} of {name.id}"
@@ -174,49 +164,8 @@ class Commander:
             return ResourceName(project=settings.project, location=settings.location, id=given)
 
 
-class Begun(Enum):
-    """What a command's document says about it: to be carried out, done already, or of another command."""
-
-    OPEN = auto()
-    DONE = auto()
-    TAKEN = auto()
-
-
-class _Record:
-    """The document `commands/{id}`."""
-
-    def __init__(self, system: System, id_: str) -> None:
-        self._system = system
-        self._path = f"commands/{id_}"
-
-    def create(self, content: Mapping[str, Any]) -> Begun:
-        """Record the command once; a `result` of None is still to come."""
-        fields = {"schema": SCHEMA, **content, "at": self._system.clock()}
-        try:
-            self._system.documents.commit([Create(path=self._path, fields=fields)])
-        except Conflict:
-            return self._existing(content)
-        return Begun.OPEN if content["result"] is None else Begun.DONE
-
-    def _existing(self, content: Mapping[str, Any]) -> Begun:
-        existing = self._system.documents.read([self._path])[0].fields
-        assert existing is not None
-        same = all(existing.get(name) == content[name] for name in content if name != "result")
-        if not same:
-            return Begun.TAKEN
-        return Begun.OPEN if existing["result"] is None else Begun.DONE
-
-    def finish(self, result: Result) -> None:
-        def attempt() -> None:
-            document = self._system.documents.read([self._path])[0]
-            assert document.fields is not None
-            fields = {
-                **document.fields,
-                "result": result.status,
-                "message": result.message,
-                "finished_at": self._system.clock(),
-            }
-            write = Replace(path=self._path, fields=fields, version=document.version)
-            self._system.documents.commit([write])
-
-        until_settled(self._system, attempt)
+def _settings(command: Command) -> dict[str, Any]:
+    """What only settings have: other commands' records stay as they are."""
+    if command.kind is not CommandKind.APPLY:
+        return {}
+    return {"settings": command.settings, "base_version": command.base_version}
