@@ -34,9 +34,21 @@ from poolqueue.cli.arguments import (
 from poolqueue.cli.asking import command_body
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
-from poolqueue.cli.simulating import Asked, traced_workload
-from poolqueue.cli.simulating import simulate as simulate_policies
-from poolqueue.cli.simulation_arguments import ByWhat, Capacity, Policies, PoolsFile, RunTimes
+from poolqueue.cli.simulating import Asked, Machines, simulate_history, simulate_trace
+from poolqueue.cli.simulation_arguments import (
+    ByWhat,
+    Capacity,
+    FindReplicas,
+    History,
+    HistoryOf,
+    P90Wait,
+    PlotFile,
+    Policies,
+    PoolsFile,
+    Resizes,
+    RunTimes,
+    TraceFile,
+)
 from poolqueue.messages import CommandKind
 from poolqueue.scheduling.jobs import State
 from poolqueue.simulation.run import RunTimesMode
@@ -140,20 +152,47 @@ def check(
 
 @app.command(epilog=EXIT_CODES)
 def simulate(
-    trace: Annotated[Path, typer.Argument(help="CSV file, perhaps compressed (.gz).", metavar="TRACE")],
+    context: typer.Context,
     *,
+    trace: TraceFile = None,
+    history: History = None,
+    resource: HistoryOf = None,
     capacity: Capacity = None,
     pools: PoolsFile = None,
+    resize: Resizes = None,
     policy: Policies = None,
     run_times: RunTimes = RunTimesMode.LEARNED,
     by: ByWhat = None,
+    find_replicas: FindReplicas = None,
+    p90_wait: P90Wait = None,
+    plot: PlotFile = None,
     in_json: InJson = False,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
 ) -> None:
-    """Run scheduling policies over recorded jobs in virtual time, and compare how long jobs would wait."""
-    with telling() as output:
-        workload = traced_workload(trace, capacity=capacity, pools=pools)
-        asked = Asked(policies=policy or (), run_times=run_times, by=by, in_json=in_json)
-        simulate_policies(workload, output, asked)
+    """Run scheduling policies over recorded jobs in virtual time, and compare how long jobs would wait.
+
+    The jobs are those of a trace, or with --history those that ended in your own installation.
+    """
+    replicas = {each.pool: each.replicas for each in resize or ()}
+    machines = Machines(capacity=capacity, pools=pools, replicas=replicas)
+    asked = Asked(
+        policies=policy or (),
+        run_times=run_times,
+        by=by,
+        plot=plot,
+        find=find_replicas,
+        p90_wait=p90_wait,
+        in_json=in_json,
+    )
+    if history is None:
+        with telling() as output:
+            simulate_trace(trace, machines, output, asked)
+        return
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        simulate_history(opened, history, machines, output, asked, trace=trace, resource=resource)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -80,7 +80,7 @@ class Reader:
         """The jobs that ended last, the latest first."""
         query = Query(collection="jobs", newest_first="ended_at", select=ENDED_FIELDS, limit=limit)
         found = self.documents.find(query)
-        return [ended_view(read_job({**_LEFT_OUT, **each.fields})) for each in found if each.fields]
+        return [ended_view(read_ended(each.fields)) for each in found if each.fields]
 
     def _names(self, only: ResourceName | str | None) -> list[ResourceName]:
         if isinstance(only, ResourceName):
@@ -137,6 +137,11 @@ class Reader:
         keys = [job_key(r.team, r.job_id) for r in reservations]
         found = [read_job(each.fields) for each in self.documents.read([*map(job_path, keys)]) if each.fields]
         return {job.key: job for job in found}
+
+
+def read_ended(fields: Mapping[str, Any]) -> Job:
+    """A job of which `ENDED_FIELDS` were read, and perhaps others."""
+    return read_job({**_LEFT_OUT, **fields})
 
 
 def _oldest(resource: Resource, count: int) -> list[Reservation]:

@@ -43,10 +43,10 @@ def figures_table(found: Mapping[str, Figures]) -> Table:
     """A row per policy."""
     table = plain_table()
     table.add_column("policy", no_wrap=True)
-    for title in (*_WAITS.values(), "slowdown", "used"):
-        table.add_column(title, justify="right", no_wrap=True)
+    add_waits_columns(table)
+    table.add_column("used", justify="right", no_wrap=True)
     for policy, each in found.items():
-        table.add_row(policy, *_waits_cells(each, _WAITS), f"{each.utilisation:.1%}")
+        table.add_row(policy, *waits_cells(each), f"{each.utilisation:.1%}")
     return table
 
 
@@ -56,18 +56,23 @@ def parts_table(found: Parts, by: By) -> Table:
     table.add_column(by.value, min_width=len(UNKNOWN))
     table.add_column("jobs", justify="right", no_wrap=True)
     table.add_column("policy", no_wrap=True)
-    for title in (*_PARTS.values(), "slowdown"):
-        table.add_column(title, justify="right", no_wrap=True)
+    add_waits_columns(table, _PARTS)
     for part in list(next(iter(found.values())))[:MOST_PARTS_DRAWN]:
         title, jobs = _name(part), f"{next(iter(found.values()))[part].jobs:,}"
         for policy, parts in found.items():
             name = Text(title, no_wrap=True, overflow="ellipsis")
-            table.add_row(name, jobs, policy, *_waits_cells(parts[part], _PARTS))
+            table.add_row(name, jobs, policy, *waits_cells(parts[part], _PARTS))
             title = jobs = ""
     return table
 
 
-def _waits_cells(waits: Waits, columns: Iterable[str]) -> Iterable[str]:
+def add_waits_columns(table: Table, columns: Mapping[str, str] = _WAITS) -> None:
+    for title in (*columns.values(), "slowdown"):
+        table.add_column(title, justify="right", no_wrap=True)
+
+
+def waits_cells(waits: Waits, columns: Iterable[str] = _WAITS) -> Iterable[str]:
+    """For the columns that `add_waits_columns` adds."""
     yield from (_span(getattr(waits, name)) for name in columns)
     yield _ratio(waits.mean_bounded_slowdown)
 
@@ -94,7 +99,7 @@ def _name(part: str) -> str:
 
 def figures_lines(found: Mapping[str, Figures]) -> list[str]:
     rows = [{"policy": policy, **figures_fields(each)} for policy, each in found.items()]
-    return _lines(rows)
+    return rows_as_lines(rows)
 
 
 def parts_lines(found: Parts, by: By) -> list[str]:
@@ -103,7 +108,7 @@ def parts_lines(found: Parts, by: By) -> list[str]:
         for part in next(iter(found.values()))
         for policy, parts in found.items()
     ]
-    return _lines(rows)
+    return rows_as_lines(rows)
 
 
 def figures_fields(found: Waits) -> dict[str, Any]:
@@ -116,5 +121,5 @@ def parts_fields(parts: Mapping[str, Waits]) -> dict[str, Any]:
     return {part: figures_fields(waits) for part, waits in parts.items()}
 
 
-def _lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def rows_as_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return aligned([list(rows[0]), *([str(value) for value in row.values()] for row in rows)])

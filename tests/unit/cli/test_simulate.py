@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +17,10 @@ from typer.testing import CliRunner
 from poolqueue.cli.app import app
 from poolqueue.cli.failures import Exit
 from poolqueue.cli.simulation_shown import figures_table, parts_table
+from poolqueue.cli.sizing_shown import sizing_sentence, sizing_table
 from poolqueue.simulation.metrics import By, figures, waits_by
 from poolqueue.simulation.simulators import PolicyName
+from poolqueue.simulation.sizing import find_replicas
 from tests.unit.simulation.building import job, simulated, trace, workload
 
 # On 4: the second waits for the first, the third may pass it, and the fourth is larger than 4.
@@ -115,7 +119,94 @@ def test_tables_fit_eighty_columns() -> None:
     assert r"\x1b[31m" in console.file.getvalue()
 
 
+# --- other machines, and enough of them ------------------------------------------------------------------
+
+
+def test_a_pool_is_resized(small: Path) -> None:
+    found = figures_of(small, "--capacity", 4, "--resize", "gpus=8", "--policy", "strict_fifo")
+
+    assert found["strict_fifo"]["jobs"] == 4
+    assert found["strict_fifo"]["p50_wait_s"] == 0
+
+
+def test_the_replicas_that_keep_waits_short_are_found(small: Path) -> None:
+    options = ("--capacity", 4, "--find-replicas", "gpus", "--p90-wait", "10s", "--policy", "strict_fifo")
+    ran = poolctl(small, *options, "--json")
+    found = json.loads(ran.stdout)["strict_fifo"]
+
+    assert (found["pool"], found["p90_wait_limit_s"], found["replicas"]) == ("gpus", 10, 8)
+    assert [each["replicas"] for each in found["tried"]] == [4, 6, 7, 8]
+    assert set(found["tried"][0]) == {"replicas", *KEYS} - {"makespan_s", "utilisation"}
+    assert "strict_fifo: 8 replicas of gpus keep the p90 wait of its jobs within 10s (it is 0s)" in ran.stderr
+
+
+def test_a_pipe_gets_what_was_tried_as_lines(small: Path) -> None:
+    ran = poolctl(small, "--capacity", 4, "--find-replicas", "gpus", "--policy", "strict_fifo")
+    header, *rows = ran.stdout.splitlines()
+
+    assert header.split()[:4] == ["policy", "replicas", "jobs", "mean_wait_s"]
+    assert rows[0].split()[:3] == ["strict_fifo", "4", "3"]
+    assert "within 30m00s" in ran.stderr
+
+
+def test_what_was_tried_is_shown_in_eighty_columns() -> None:
+    work = workload(*[job(0, 9 * 86_400)] * 12)
+    sizing = find_replicas(work, 0, p90_wait=86_400, simulate=lambda each: simulated("easy", each))
+    console = Console(file=io.StringIO(), width=80)
+    console.print(sizing_table(sizing))
+
+    assert "…" not in console.file.getvalue()
+    assert sizing_sentence(sizing, "gpus", timedelta(days=1)).startswith("11 replicas of gpus keep the p90")
+
+
+# --- drawing ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["runs.svg", "runs.png"])
+def test_a_drawing_is_made_beside_the_figures(small: Path, tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    ran = poolctl(small, "--capacity", 4, "--policy", "easy", "--plot", path, "--json")
+
+    assert json.loads(ran.stdout)["easy"]["jobs"] == 3
+    assert f"drew {path}" in ran.stderr
+    assert path.stat().st_size > 5_000
+
+
+def test_without_matplotlib_it_is_said_what_to_install(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ran = poolctl(small, "--capacity", 4, "--plot", tmp_path / "a.svg", exit_code=Exit.USAGE)
+
+    assert ran.stderr == "poolctl: --plot needs matplotlib: pip install 'poolqueue[plot]'\n"
+
+
 # --- failures --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--plot", "runs.pdf"), "--plot runs.pdf: give a name that ends in .svg or .png"),
+        (("--plot", "/no/such/runs.svg"), "there is no folder /no/such; make it first"),
+        (("--p90-wait", "30m"), "--p90-wait goes with --find-replicas POOL"),
+        (("--find-replicas", "gpus", "--by", "user"), "ask for --plot and --by of one, with --resize"),
+        (("--find-replicas", "a100"), "there is no pool a100; the pools are gpus"),
+        (("--resize", "a100=2"), "there is no pool a100; the pools are gpus"),
+        (("--resize", "gpus"), "'gpus' is not POOL=N"),
+        (("--resize", "gpus=0"), "'gpus=0' is not POOL=N"),
+        (("--find-replicas", "gpus", "--p90-wait", "soon"), "not a duration: write it as 90s, 30m"),
+        (("--policy", "fastest"), "'fastest'"),
+    ],
+)
+def test_wrong_usage_is_told(small: Path, options: tuple[str, ...], told: str) -> None:
+    ran = poolctl(small, "--capacity", 4, *options, exit_code=Exit.USAGE)
+
+    assert told in " ".join(ran.stderr.replace("│", " ").split())
+
+
+def test_a_trace_must_be_given() -> None:
+    assert "Give a TRACE, or --history 30d" in poolctl("--capacity", 4, exit_code=Exit.USAGE).stderr
 
 
 @pytest.mark.parametrize("options", [(), ("--capacity", 4, "--pools", "pools.yaml")])
