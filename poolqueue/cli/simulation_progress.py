@@ -21,7 +21,7 @@ def progress_of(output: Output, title: str, jobs: int) -> Iterator[Tell]:
         TextColumn("jobs started"),
         TimeElapsedColumn(),
     )
-    bar = Progress(*columns, console=output.notes, transient=True, disable=not output.notes.is_terminal)
+    bar = Progress(*columns, console=output.notes, transient=True, disable=not output.notes.is_interactive)
     task = bar.add_task(title, total=jobs)
     with bar:
         yield lambda started: bar.update(task, completed=started)
