@@ -15,7 +15,6 @@ from poolqueue.scheduling.turns import Turns, in_turn, is_awake, is_firm
 from poolqueue.scheduling.verdicts import Admit, Block, Expire, Overtaken, Preempt, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 
-
 SURE = 0.9  # the chance with which whoever goes ahead of a planned start ends before it
 
 
