@@ -127,6 +127,7 @@ class Draft:
             priority=job.priority,
             traits=job.traits,
             preemptions=_preemptions_left(job, max_preemptions),
+            passes=admit.passes,
         )
         self.apply(Reserved(reservations=(reservation,)))
         self._set(reserved)

@@ -200,12 +200,13 @@ def _write_reservation(each: Reservation, keys: _Numbers, traits: dict[Traits, i
         traits.setdefault(each.traits, len(traits)),
         _micros(each.started),
         each.preemptions,
+        int(each.passes),
     ]
 
 
 def _read_reservation(row: list[Any], keys: list[PoolKey], traits: list[Traits]) -> Reservation:
     token, team, job_id, attempt, numbers, reserved_at, submit_by, number, running, *rest = row
-    absent_since, cancelled_at, priority, place, started, preemptions = rest
+    absent_since, cancelled_at, priority, place, started, preemptions, passes = rest
     return Reservation(
         token=token,
         team=team,
@@ -222,6 +223,7 @@ def _read_reservation(row: list[Any], keys: list[PoolKey], traits: list[Traits])
         traits=traits[place],
         started=_moment(started),
         preemptions=preemptions,
+        passes=bool(passes),
     )
 
 

@@ -7,15 +7,14 @@ from datetime import datetime
 
 from poolqueue.scheduling.board import Board, Group, seconds_of, time_of
 from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.ordering import is_firm, leniency
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource
 from poolqueue.scheduling.preemption import Claim, preemptions
-from poolqueue.scheduling.turns import Turns, in_turn, is_awake, is_firm
+from poolqueue.scheduling.turns import Turn, Turns, in_turn, is_awake
 from poolqueue.scheduling.verdicts import Admit, Block, Expire, Overtaken, Preempt, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
-
-SURE = 0.9  # the chance with which whoever goes ahead of a planned start ends before it
 
 
 class Decision:
@@ -154,6 +153,8 @@ class _Pass:
         self._is_strict = board.policy.ordering is Ordering.FIFO
         self._room = RESERVATIONS_LIMIT - len(board.resource.reservations)
         self._free = dict(board.free)
+        self._leniency = leniency(board, now=now)
+        self._passing = dict(board.passing)
         self._closed = dict(_closed_pools(board.resource, now))
         self._quotas = board.quotas()
         self._begun: list[End] = []
@@ -164,11 +165,10 @@ class _Pass:
         turns = Turns(self._board, self._quotas, now=self._now)
         self._decision.joined = turns.joined
         while (turn := turns.next()) is not None:
-            group, line = turn
-            block = self._consider(group, line)
+            block = self._pass_by(turn) if turn.passes else self._consider(turn.group, turn.line)
             if block is not None:
-                self._decision.blocks[id(group)] = block
-            turns.go_on(admitted_for=None if block else self._mean(group))
+                self._decision.blocks[id(turn.group)] = block
+            turns.go_on(turn, admitted_for=None if block else self._mean(turn.group))
         claims = list({id(claim): claim for claim in self._claims.values()}.values())
         self._decision.preempts += preemptions(self._board, claims, self._free, self._quotas, now=self._now)
 
@@ -181,6 +181,26 @@ class _Pass:
         if block is None:
             self._start(group, line)
         return block
+
+    def _pass_by(self, turn: Turn) -> Block | None:
+        """Start this job, which is surely short, ahead of firm places, if such jobs hold little."""
+        group = turn.group
+        if not group.wanted or not self._may_pass(group):
+            return _NOT_PASSING
+        block = self._closed_pool(group) or self._above_maximum(group)
+        if block or self._full() or (self._quotas and self._kept(group)):
+            return _NOT_PASSING
+        for key, n in group.wanted:
+            self._passing[key] = self._passing.get(key, 0) + n
+        self._start(group, turn.line, passes=True)
+        return None
+
+    def _may_pass(self, group: Group) -> bool:
+        part = self._leniency.passing_part
+        return all(
+            n <= self._free[key] and self._passing.get(key, 0) + n <= part * self._board.capacity[key]
+            for key, n in group.wanted
+        )
 
     # --- why not
 
@@ -271,7 +291,7 @@ class _Pass:
         Nobody knows how long foreign use lasts. A job that waits for that lets others pass, until it has
         waited for so long that its place is firm all the same.
         """
-        is_sure = is_firm(self._board, line, now=self._now) or self._quotas.is_guaranteed(
+        is_sure = is_firm(self._board, line, group, now=self._now) or self._quotas.is_guaranteed(
             group.team, group.wanted
         )
         if not is_sure or not self._is_reachable(group):
@@ -282,6 +302,7 @@ class _Pass:
         at, spare = self._planned_start(group)
         if at == INFINITY and self._now - line.arrived < self._board.policy.firm_after:
             return None
+        spare = {key: int(n * self._leniency.spare_part) for key, n in spare.items()}
         plan = PlannedStart(key=line.key, team=line.team, wanted=group.wanted, at=at, spare=spare)
         for key, _ in group.wanted:
             self._planned.setdefault(key, plan)
@@ -310,11 +331,11 @@ class _Pass:
         return self._board.expectations.mean_seconds(group.traits)
 
     def _seconds(self, group: Group) -> float:
-        return self._board.expectations.run_seconds(group.traits, SURE)
+        return self._board.expectations.run_seconds(group.traits, self._leniency.sure)
 
     # --- starting
 
-    def _start(self, group: Group, line: Waiting) -> None:
+    def _start(self, group: Group, line: Waiting, *, passes: bool = False) -> None:
         """Its replicas are its own; without a slot left it starts as soon as there is one."""
         for key, n in group.wanted:
             self._free[key] -= n
@@ -332,12 +353,16 @@ class _Pass:
             replicas=dict(group.wanted),
             assignments=group.assignments,
             overtakes=overtakes,
+            passes=passes,
         )
         self._decision.admits.append(admit)
 
     def _overtake(self, plan: PlannedStart, group: Group, until: float) -> Overtaken:
         plan.let_ahead(group.wanted, until)
         return Overtaken(key=plan.key, start=_start_of(plan))
+
+
+_NOT_PASSING = Block(reason=Reason.BEHIND_PLANNED_START, note="its proper turn comes later")
 
 
 def _start_of(plan: PlannedStart | None) -> datetime | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from poolqueue.scheduling.events import Event, Released, Reserved, apply
+from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reckoned, Released, Reserved, apply
 from poolqueue.scheduling.expectations import Expectations
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, PoolSpec, match_pools
@@ -115,6 +115,7 @@ class Board:
         self.capacity = {pool.key: pool.capacity for pool in resource.pools}
         self.names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
         self.held: Counter[tuple[str, PoolKey]] = Counter()
+        self.passing: Counter[PoolKey] = Counter()
         self.ends = Ends()
         for reservation in resource.reservations.values():
             self._count(reservation, 1)
@@ -172,6 +173,8 @@ class Board:
                     self._take(reservation, now)
             case Released(token=token) if token in before.reservations:
                 self._give_back(before.reservations[token])
+            case Reckoned() | Queued() | Changed() | Announced():
+                pass
             case _:
                 self._rearrange(before, now)
 
@@ -199,6 +202,8 @@ class Board:
     def _count(self, reservation: Reservation, sign: int) -> None:
         for key, n in reservation.replicas.items():
             self.held[reservation.team, key] += sign * n
+            if reservation.passes:
+                self.passing[key] += sign * n
 
     # --- teams
 

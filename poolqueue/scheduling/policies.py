@@ -14,7 +14,7 @@ class Ordering(StrEnum):
     `FIFO`: strictly who came first; nobody passes a job that waits for the same pool.
     `PRIORITY`: higher priority, then who came first; a later job goes ahead if that delays no planned start.
     `EXPECTED`: higher priority, then who is expected to be short, by what similar jobs of the team took;
-    who has waited for `Policy.firm_after` has a firm place ahead of its class.
+    after some multiple of that, and after `Policy.firm_after` at the latest, a job has a firm place.
     """
 
     FIFO = "fifo"
@@ -54,7 +54,7 @@ class Policy:
     """
 
     ordering: Ordering = Ordering.PRIORITY
-    firm_after: timedelta = timedelta(hours=12)
+    firm_after: timedelta = timedelta(hours=25)
     weights: Mapping[str, float] = field(default_factory=dict)
     quotas: Mapping[str, Mapping[str, Quota]] = field(default_factory=dict)
     share_half_life: timedelta = timedelta(days=1)

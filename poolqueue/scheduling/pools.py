@@ -39,7 +39,8 @@ class Reservation:
 
     `number` and `running` are what the sweep has seen of its custom job, `started` when that began to run;
     `absent_since` is when a sweep first found none though there ought to be one; `cancelled_at` is when
-    Vertex AI was last asked to cancel it. `preemptions`: how often its job may still be preempted.
+    Vertex AI was last asked to cancel it. `preemptions`: how often its job may still be preempted. `passes`:
+    it went ahead of firm places, being surely short.
     """
 
     token: str
@@ -57,6 +58,7 @@ class Reservation:
     traits: Traits = NO_TRAITS
     started: datetime | None = None
     preemptions: int = 0
+    passes: bool = False
 
     @property
     def key(self) -> str:

@@ -7,93 +7,100 @@ Within a team: the ordering of the policy. Strict FIFO knows no teams.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from heapq import heapify, heappop, heappush
-from typing import Any, assert_never
 
-from poolqueue.scheduling.board import Board, Group, by_arrival, by_priority
+from poolqueue.scheduling.board import Board, Group
+from poolqueue.scheduling.ordering import PASSING, Rank, is_firm, is_surely_short, rank_of
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import Resource
 from poolqueue.scheduling.sharing import Quotas, Uses
 from poolqueue.scheduling.waiting import Waiting
 
-Rank = tuple[Any, ...]
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A job whose turn it is, in a group that has it at `place`. `passes`: it is surely short, and may go
+    ahead of firm places; if it may not, its proper turn comes later.
+    """
+
+    group: Group
+    place: int
+    passes: bool = False
+
+    @property
+    def line(self) -> Waiting:
+        return self.group.lines[self.place]
 
 
-def rank_of(board: Board, line: Waiting, group: Group, *, now: datetime) -> Rank:
-    """A job's place among those of its team: the smallest goes first; no two are equal."""
-    match board.policy.ordering:
-        case Ordering.FIFO:
-            return by_arrival(line)
-        case Ordering.PRIORITY:
-            return by_priority(line)
-        case Ordering.EXPECTED:
-            if is_firm(board, line, now=now):
-                return (-line.priority, 0, 0.0, line.arrived, line.team, line.job_id)
-            seconds = board.expectations.mean_seconds(group.traits)
-            return (-line.priority, 1, seconds, line.arrived, line.team, line.job_id)
-        case unreachable:
-            assert_never(unreachable)
-
-
-def is_firm(board: Board, line: Waiting, *, now: datetime) -> bool:
-    """Has it a place that later ones do not take, whatever they are expected to be?"""
-    return board.policy.ordering is not Ordering.EXPECTED or now - line.arrived >= board.policy.firm_after
+_Entry = tuple[Rank, int, Turn]
 
 
 class Turns:
-    """Hands out one group after the other, each with the job whose turn it is."""
+    """Hands out one turn after the other."""
 
     def __init__(self, board: Board, quotas: Quotas, *, now: datetime) -> None:
         self._board = board
         self._quotas = quotas
         self._now = now
-        self._queues: dict[str, list[tuple[Rank, int, Group]]] = {}
+        self._queues: dict[str, list[_Entry]] = {}
+        self._entered = 0
+        self._may_pass = board.policy.ordering is Ordering.EXPECTED and self._is_any_firm()
         for group in board.groups.values():
-            self._enter(group, 0)
-        for queue in self._queues.values():
-            heapify(queue)
+            self._enter(group, 0, passes=self._may_pass)
         self._uses = _uses(board, self._queues, now)
         self.joined = _joined(board.resource, self._uses, self._queues)
         self._teams = [(self._standing(team), team) for team in self._queues]
         heapify(self._teams)
 
-    def next(self) -> tuple[Group, Waiting] | None:
-        """The group whose turn it is, and its job. It comes again only after `go_on`."""
-        while self._teams:
-            _, team = heappop(self._teams)
-            _, place, group = heappop(self._queues[team])
-            self._current = (group, place)
-            return group, group.lines[place]
-        return None
+    def next(self) -> Turn | None:
+        """Whose turn it is. The next one is told only after `go_on`."""
+        if not self._teams:
+            return None
+        _, team = heappop(self._teams)
+        _, _, turn = heappop(self._queues[team])
+        return turn
 
-    def go_on(self, *, admitted_for: float | None) -> None:
+    def go_on(self, turn: Turn, *, admitted_for: float | None) -> None:
         """The job was admitted, for so many seconds, and its group may have another one; or none of the
-        group's can start.
+        group's can start, unless the turn was only one to pass.
         """
-        group, place = self._current
+        group = turn.group
         if admitted_for is not None:
             if self._uses is not None:
                 self._uses.charge(group.team, group.wanted, admitted_for)
-            self._enter(group, place + 1, push=True)
+            self._enter(group, turn.place + 1, passes=turn.passes)
+        elif turn.passes:
+            self._enter(group, turn.place, passes=False)
         if self._queues[group.team]:
             heappush(self._teams, (self._standing(group.team), group.team))
 
-    def _enter(self, group: Group, place: int, *, push: bool = False) -> None:
+    def _enter(self, group: Group, place: int, *, passes: bool) -> None:
         """A group's next job that does not sleep and is not over."""
         for at in range(place, len(group.lines)):
             line = group.lines[at]
             if is_awake(line, self._now):
-                entry = (rank_of(self._board, line, group, now=self._now), at, group)
+                passes = passes and is_surely_short(self._board, group)
+                rank = rank_of(self._board, line, group, now=self._now)
+                if passes:
+                    rank = (rank[0], PASSING, *rank[2:])
+                self._entered += 1  # equal ranks, of a job's two turns, are never compared further
                 queue = self._queues.setdefault(group.team, [])
-                heappush(queue, entry) if push else queue.append(entry)
+                heappush(queue, (rank, self._entered, Turn(group, at, passes)))
                 return
 
+    def _is_any_firm(self) -> bool:
+        return any(
+            is_firm(self._board, group.lines[0], group, now=self._now)
+            for group in self._board.groups.values()
+        )
+
     def _standing(self, team: str) -> Rank:
-        rank, place, group = self._queues[team][0]
+        rank, _, turn = self._queues[team][0]
         if self._board.policy.ordering is Ordering.FIFO:
             return rank
-        line = group.lines[place]
+        group, line = turn.group, turn.line
         guaranteed = bool(group.wanted) and self._quotas.is_guaranteed(team, group.wanted)
         position = 0.0 if self._uses is None else self._uses.position(team)
         return (not guaranteed, -line.priority, position, line.arrived, team)
@@ -124,8 +131,9 @@ def in_turn(board: Board, *, now: datetime) -> list[Waiting]:
     turns = Turns(board, board.quotas(), now=now)
     order = []
     while (turn := turns.next()) is not None:
-        group, line = turn
-        order.append(line)
-        turns.go_on(admitted_for=board.expectations.mean_seconds(group.traits))
+        if not turn.passes:
+            order.append(turn.line)
+        mean = board.expectations.mean_seconds(turn.group.traits)
+        turns.go_on(turn, admitted_for=None if turn.passes else mean)
     asleep = [line for line in board.timed.values() if not is_awake(line, now)]
     return [*order, *sorted(asleep, key=lambda line: (line.not_before or now, line.key))]

@@ -25,12 +25,15 @@ class Overtaken:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Admit:
-    """All its pools are free: `replicas` per pool, and which pool serves which worker pool spec."""
+    """All its pools are free: `replicas` per pool, and which pool serves which worker pool spec. `passes`:
+    it is surely short, and goes ahead of firm places.
+    """
 
     waiting: Waiting
     replicas: Mapping[PoolKey, int]
     assignments: tuple[Assignment, ...]
     overtakes: tuple[Overtaken, ...] = ()
+    passes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

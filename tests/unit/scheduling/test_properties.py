@@ -117,7 +117,8 @@ def test_deciding_again_after_the_admissions_admits_nobody_else(on, queue) -> No
         on,
         Reserved(
             reservations=tuple(
-                reservation(f"new{number}", replicas=admit.replicas) for number, admit in enumerate(admits)
+                reservation(f"new{number}", replicas=admit.replicas, traits=admit.waiting.traits)
+                for number, admit in enumerate(admits)
             )
         ),
     )
