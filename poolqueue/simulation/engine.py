@@ -40,9 +40,7 @@ def simulate_policy(
 class _Engine:
     """Jobs are known by their place in the workload, which is also their id on the board."""
 
-    def __init__(
-        self, workload: Workload, policy: Policy, learner: Learner, progress: Progress
-    ) -> None:
+    def __init__(self, workload: Workload, policy: Policy, learner: Learner, progress: Progress) -> None:
         self._workload = workload
         self._jobs = workload.jobs
         self._policy = policy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from poolqueue.scheduling.expectations import Expectations, TimeoutsOnly
-from poolqueue.scheduling.traits import NO_TRAITS, Traits
+from poolqueue.scheduling.traits import Traits
 from poolqueue.simulation.run import RunTimesMode
 from poolqueue.simulation.workload import Workload
 
