@@ -228,9 +228,8 @@ class _Pass:
             f"{self._board.names[over.pool]}: needs {n}; team {group.team} has {over.used} "
             f"of the {over.most} that it may have"
         )
-        return Block(
-            reason=Reason.TEAM_AT_MAXIMUM, note=note, short_by={over.pool: over.used + n - over.most}
-        )
+        short = {over.pool: over.used + n - over.most}
+        return Block(reason=Reason.TEAM_AT_MAXIMUM, note=note, short_by=short, maximum=over)
 
     def _too_few(self, group: Group, line: Waiting) -> Block | None:
         short = {key: n - self._free[key] for key, n in group.wanted if n > self._free[key]}
@@ -260,7 +259,7 @@ class _Pass:
                     f"of which {kept} are guaranteed to teams that do not lend them"
                 )
                 reason = Reason.REPLICAS_GUARANTEED
-                return Block(reason=reason, note=note, short_by={key: n - (free - kept)})
+                return Block(reason=reason, note=note, short_by={key: n - (free - kept)}, kept=kept)
         return None
 
     def _behind(self, group: Group) -> Block | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
@@ -142,6 +142,27 @@ class Board:
         if not group.lines:
             del self.groups[key]
 
+    def copy(self, *, resource: Resource | None = None, policy: Policy | None = None, now: datetime) -> Board:
+        """The same queue as of `now`, perhaps before another resource or by another policy. Either board may
+        be changed without changing the other.
+        """
+        twin = Board(
+            self.resource if resource is None else resource,
+            policy=self.policy if policy is None else policy,
+            expectations=self.expectations,
+            now=now,
+        )
+        twin._demands, twin._traits = self._demands, self._traits
+        is_alike = twin._specs == self._specs and twin._place is self._place
+        for key, group in self.groups.items():
+            if is_alike:
+                twin.groups[key] = replace(group, lines=[*group.lines])
+            else:
+                twin.groups[key] = twin._new_group(group.lines[0])
+                twin.groups[key].lines = sorted(group.lines, key=twin._place)
+        twin.timed = dict(self.timed)
+        return twin
+
     def group_of(self, line: Waiting) -> Group:
         key = self._group_key(line)
         group = self.groups.get(key)
@@ -177,6 +198,10 @@ class Board:
                 pass
             case _:
                 self._rearrange(before, now)
+
+    def confirm(self, at: datetime) -> None:
+        """Vertex AI was looked at again, and all was as it is known here."""
+        self.resource = replace(self.resource, observed_at=at)
 
     def _take(self, reservation: Reservation, now: datetime) -> None:
         for key, n in reservation.replicas.items():

@@ -81,9 +81,14 @@ def most_of(quota: Quota) -> int | None:
     return quota.maximum if quota.borrows else quota.guaranteed
 
 
+def quota_of(named: Mapping[str, Quota], pool: str) -> Quota | None:
+    """A team's quota of the pool of that id, which may be that of all pools that it does not name."""
+    return named.get(pool, named.get("*"))
+
+
 def _of_ids(named: Mapping[str, Quota], ids: Iterable[str]) -> Quota | None:
     """Equal pools are one to the accounting, so their quotas add up."""
-    found = [quota for id_ in ids if (quota := named.get(id_, named.get("*"))) is not None]
+    found = [quota for id_ in ids if (quota := quota_of(named, id_)) is not None]
     if not found:
         return None
     most = [quota.maximum for quota in found if quota.maximum is not None]

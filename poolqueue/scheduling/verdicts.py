@@ -9,6 +9,7 @@ from datetime import datetime
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.matching import Assignment, MatchProblem
 from poolqueue.scheduling.pools import PoolKey
+from poolqueue.scheduling.sharing import Maximum
 from poolqueue.scheduling.waiting import Waiting
 
 
@@ -39,7 +40,8 @@ class Admit:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
     """Why jobs wait. `short_by`: replicas missing per pool; `until`: when time alone ends it; `ahead`: the
-    key of the job whose planned `start` it would delay, or its own.
+    key of the job whose planned `start` it would delay, or its own. `maximum`: what its team has and may
+    have; `kept`: free replicas of the pool it lacks that other teams keep to themselves.
     """
 
     reason: Reason
@@ -48,6 +50,8 @@ class Block:
     until: datetime | None = None
     ahead: str | None = None
     start: datetime | None = None
+    maximum: Maximum | None = None
+    kept: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
