@@ -1,0 +1,210 @@
+"""Runs the real policy forward in virtual time: what starts when, if nothing else arrives or changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from heapq import heapify, heappop, heappush
+
+from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, seconds_of, time_of
+from poolqueue.scheduling.events import Noted, Reckoned, Released, Reserved
+from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.pace import WINDOW
+from poolqueue.scheduling.pools import Reservation, Use
+from poolqueue.scheduling.traits import Traits
+from poolqueue.scheduling.verdicts import Admit, Preempt
+from poolqueue.scheduling.waiting import Waiting
+
+DECISIONS_LIMIT = 5_000
+ALL_SLOTS = 1_000_000
+
+Left = Callable[[str, Traits, float], float]
+"""For how many seconds more the job of this key runs, that has run for so long: 0 when it only starts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """What a run forward showed: when each job starts, by key; `gone` are those that end without a start.
+
+    `until`: how far it went; what did not start by then may start later. `is_over`: nothing would happen
+    any more, so that what did not start never does unless something changes.
+    """
+
+    starts: Mapping[str, datetime]
+    gone: Collection[str]
+    until: datetime
+    is_over: bool
+
+
+def run_forward(
+    board: Board,
+    *,
+    now: datetime,
+    left: Left,
+    of: Collection[str] | None = None,
+    slots: int = ALL_SLOTS,
+    limit: int = DECISIONS_LIMIT,
+) -> Course:
+    """Decisions from `now` on, until nothing is left to happen, all jobs `of` these keys have started or
+    ended, or `limit` decisions were made. `board` is used up.
+
+    Foreign use and surplus stay as they are, the resource is taken to be confirmed all the time, and `slots`
+    are granted per decision, and again a minute later where they were too few. Preempted attempts give their
+    replicas back after a minute, and their jobs wait anew.
+    """
+    return _Run(board, now=now, left=left, slots=slots).run(of, limit)
+
+
+def expected_left(board: Board) -> Left:
+    """As the decision expects it, without chance."""
+    return lambda _key, traits, elapsed: board.expectations.left_seconds(traits, elapsed)
+
+
+class _Run:
+    def __init__(self, board: Board, *, now: datetime, left: Left, slots: int) -> None:
+        self._board = board
+        self._now = now
+        self._left = left
+        self._slots = slots
+        self._waiting = {line.key for line in board.lines()}
+        self._starts: dict[str, datetime] = {}
+        self._gone: set[str] = set()
+        self._due: set[datetime] = set()
+        self._ends: list[tuple[float, str, bool]] = [
+            (self._end_of(each), token, False) for token, each in board.resource.reservations.items()
+        ]
+        heapify(self._ends)
+
+    def run(self, of: Collection[str] | None, limit: int) -> Course:
+        awaited = set(self._waiting if of is None else of)
+        is_over = False
+        for _ in range(limit):
+            self._decide()
+            awaited -= self._starts.keys() | self._gone
+            is_over = not self._advance()
+            if is_over or not awaited:
+                break
+        return Course(starts=self._starts, gone=self._gone, until=self._now, is_over=is_over)
+
+    # --- time
+
+    def _advance(self) -> bool:
+        """To when something happens next, if anything does."""
+        self._due = {at for at in self._due if at > self._now}
+        end = time_of(self._ends[0][0]) if self._ends else None
+        times = [*self._due, *([max(self._now, end)] if end is not None else [])]
+        if not times:
+            return False
+        self._now = min(times)
+        while self._ends and time_of(self._ends[0][0]) <= self._now:
+            _, token, is_preempted = heappop(self._ends)
+            self._end(token, is_preempted=is_preempted)
+        return True
+
+    def _end(self, token: str, *, is_preempted: bool) -> None:
+        ended = self._board.resource.reservations.get(token)
+        if ended is None:
+            return
+        self._board.apply(Released(token=token, at=self._now, settles=False), now=self._now)
+        if is_preempted:
+            self._board.add(_waiting_again(ended))
+
+    def _end_of(self, each: Reservation) -> float:
+        elapsed = max(0.0, (self._now - each.since).total_seconds())
+        if each.cancelled_at is not None:
+            return seconds_of(self._now) + CANCELLED_SECONDS
+        return seconds_of(self._now) + self._left(each.key, each.traits, elapsed)
+
+    # --- decisions
+
+    def _decide(self) -> None:
+        self._board.confirm(self._now)
+        decision = decide(self._board, now=self._now, slots=self._slots)
+        for line in [*decision.leaving()]:
+            self._board.remove(line)
+        self._gone |= {reject.waiting.key for reject in decision.rejects}
+        self._gone |= {expire.waiting.key for expire in decision.expires}
+        for preempt in decision.preempts:
+            self._preempt(preempt)
+        for admit in decision.admits:
+            self._start(admit)
+        self._reckon(decision)
+        due = decision.due()
+        self._due |= {due} if due is not None else set()
+        self._due |= {self._now + WINDOW} if decision.paced else set()
+        self._due |= {at for pool in self._board.resource.backoffs.values() if (at := pool.until) > self._now}
+
+    def _start(self, admit: Admit) -> None:
+        line = admit.waiting
+        attempt = line.attempt + 1
+        most = self._board.policy.max_preemptions
+        reservation = Reservation(
+            token=f"{line.key}#{attempt}",
+            team=line.team,
+            job_id=line.job_id,
+            attempt=attempt,
+            replicas=admit.replicas,
+            reserved_at=self._now,
+            submit_by=self._now,
+            number="",
+            running=True,
+            priority=line.priority,
+            traits=line.traits,
+            preemptions=max(0, min(most, _or(line.max_preemptions, most)) - line.preemptions),
+            passes=admit.passes,
+        )
+        self._board.apply(Reserved(reservations=(reservation,)), now=self._now)
+        self._starts.setdefault(line.key, self._now)
+        heappush(self._ends, (self._end_of(reservation), reservation.token, False))
+
+    def _preempt(self, preempt: Preempt) -> None:
+        victim = replace(self._board.resource.reservations[preempt.token], cancelled_at=self._now)
+        self._board.apply(Noted(reservation=victim), now=self._now)
+        heappush(self._ends, (seconds_of(self._now) + CANCELLED_SECONDS, preempt.token, True))
+
+    def _reckon(self, decision: Decision) -> None:
+        """Teams that wait, and what they are raised to; promises bind nobody here."""
+        resource = self._board.resource
+        waiting = {group.team for group in self._board.groups.values()}
+        if not decision.joined and waiting == {team for team, use in resource.uses.items() if use.waiting}:
+            return
+        uses = {team: self._use(team, decision, waiting) for team in {*resource.uses, *waiting}}
+        event = Reckoned(
+            uses=uses,
+            promises=resource.promises,
+            share_half_life=self._board.policy.share_half_life,
+            overtakings=resource.overtakings,
+        )
+        self._board.apply(event, now=self._now)
+
+    def _use(self, team: str, decision: Decision, waiting: Collection[str]) -> Use:
+        use = replace(self._board.resource.uses.get(team, Use(at=self._now)), waiting=team in waiting)
+        raised = decision.joined.get(team, 0.0)
+        if not raised:
+            return use
+        seconds = use.decayed(self._now, self._board.policy.share_half_life) + raised
+        return replace(use, at=self._now, seconds=seconds)
+
+
+def _waiting_again(reservation: Reservation) -> Waiting:
+    """Its line as far as the reservation tells; it is taken to have arrived when it was reserved."""
+    demands = (
+        Demand(index=index, machine=key.machine, disk=key.disk, replicas=n)
+        for index, (key, n) in enumerate(reservation.replicas.items())
+    )
+    return Waiting(
+        team=reservation.team,
+        job_id=reservation.job_id,
+        priority=reservation.priority,
+        arrived=reservation.reserved_at,
+        demands=tuple(demands),
+        attempt=reservation.attempt,
+        traits=reservation.traits,
+        max_preemptions=max(0, reservation.preemptions - 1),
+    )
+
+
+def _or(given: int | None, usual: int) -> int:
+    return usual if given is None else given
