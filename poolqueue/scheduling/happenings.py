@@ -1,0 +1,103 @@
+"""What could happen next that lets a waiting job start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from poolqueue.scheduling.board import time_of
+from poolqueue.scheduling.cases import Case
+from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.pools import PoolKey, Reservation
+from poolqueue.scheduling.verdicts import Block
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptEnds:
+    """The attempt of the job `key` ends, which is expected `at`, and `others` before it."""
+
+    key: str
+    at: datetime
+    others: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobStarts:
+    """The job `key`, which is planned to start `at`: not before it."""
+
+    key: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimeComes:
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumption:
+    """An operator resumes what is drained."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """A sweep sees that the resource is ready, that others use less of it, or that it has other pools."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettingsChange:
+    """Somebody changes the quotas."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlotComesFree:
+    """The pace of requests to Vertex AI allows one more, within a minute."""
+
+
+Happening = AttemptEnds | JobStarts | TimeComes | Resumption | Sweep | SettingsChange | SlotComesFree
+
+
+def happenings(case: Case, block: Block) -> tuple[Happening, ...]:
+    """What could end this block, the likeliest first."""
+    match block.reason:
+        case Reason.DRAINED:
+            return (Resumption(),)
+        case Reason.TEAM_AT_MAXIMUM:
+            own = _end_giving(case, block.short_by, lambda each: each.team == case.line.team)
+            return (*_known(own), SettingsChange())
+        case Reason.NEEDS_REPLICAS:
+            return _known(_end_giving(case, block.short_by, lambda _: True)) or (Sweep(),)
+        case Reason.REPLICAS_GUARANTEED:
+            others = _end_giving(case, block.short_by, lambda _: True)
+            return (*_known(others), SettingsChange())
+        case Reason.BEHIND_PLANNED_START if block.ahead is not None:
+            return (JobStarts(key=block.ahead, at=block.start),)
+        case Reason.PACED:
+            return (SlotComesFree(),)
+        case Reason.TOO_MANY_RESERVATIONS:
+            return _known(_end_giving(case, {}, lambda _: True))
+        case _ if block.until is not None:
+            return (TimeComes(at=block.until),)
+        case _:
+            return (Sweep(),)
+
+
+def _known(end: AttemptEnds | None) -> tuple[Happening, ...]:
+    return () if end is None else (end,)
+
+
+def _end_giving(
+    case: Case, short_by: Mapping[PoolKey, int], counts: Callable[[Reservation], bool]
+) -> AttemptEnds | None:
+    """The first end by which so much is expected to have come free; None if all ends are not enough."""
+    lacking, others = dict(short_by), 0
+    for at, token, replicas in case.board.ends:
+        reservation = case.board.resource.reservations[token]
+        if (lacking and lacking.keys().isdisjoint(replicas)) or not counts(reservation):
+            continue
+        lacking = {key: n - replicas.get(key, 0) for key, n in lacking.items()}
+        if all(n <= 0 for n in lacking.values()):
+            return AttemptEnds(key=reservation.key, at=time_of(at), others=others)
+        others += 1
+    return None

@@ -1,0 +1,180 @@
+"""What could be changed so that a waiting job starts: kinds of remedies, and what each does to a case.
+
+A remedy that changes the request is to cancel the job and ask for it anew: a request is never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from poolqueue.scheduling.cases import Case
+from poolqueue.scheduling.events import Resumed, apply
+from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.matching import Assignment
+from poolqueue.scheduling.policies import Policy, Quota
+from poolqueue.scheduling.pools import PoolKey
+from poolqueue.scheduling.sharing import quota_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaitUntil:
+    """Time alone lets it start then, if nobody else takes its replicas."""
+
+    at: datetime
+
+    def apply(self, case: Case) -> Case:
+        return case.at(self.at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resume:
+    """Admit again to these pools (ids, or `*` for the resource); size: how many."""
+
+    pools: tuple[str, ...]
+
+    def apply(self, case: Case) -> Case:
+        resource = case.board.resource
+        for pool in self.pools:
+            resource = apply(resource, Resumed(pool=pool))
+        return case.of_resource(resource)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaisePriority:
+    """Ask for it with this priority; size: the priority."""
+
+    to: int
+
+    def apply(self, case: Case) -> Case:
+        return case.asked_anew(priority=self.to)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewerReplicas:
+    """Ask for so many replicas of each pool; size: how many fewer in all. The largest worker pool specs of a
+    pool give them up, none goes without.
+    """
+
+    to: Mapping[PoolKey, int]
+
+    def apply(self, case: Case) -> Case:
+        return case.asked_anew(demands=with_replicas(case.line.demands, case.assignments, self.to))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsePool:
+    """Ask for machines of this pool instead of that one's; these have no size."""
+
+    pool: PoolKey
+    instead_of: PoolKey
+
+    def apply(self, case: Case) -> Case:
+        moved = {each.index for each in case.assignments if each.key == self.instead_of}
+        demands = tuple(
+            replace(demand, machine=self.pool.machine, disk=self.pool.disk)
+            if demand.index in moved
+            else demand
+            for demand in case.line.demands
+        )
+        return case.asked_anew(demands=demands)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShorterTimeout:
+    """Ask for it with a timeout of so many seconds; size: how much shorter that is."""
+
+    to: int
+
+    def apply(self, case: Case) -> Case:
+        return case.asked_anew(traits=replace(case.line.traits, timeout=self.to))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LendReplicas:
+    """Let these teams lend what they are guaranteed of all pools; size: how many teams."""
+
+    teams: tuple[str, ...]
+
+    def apply(self, case: Case) -> Case:
+        policy = case.board.policy
+        quotas = {
+            team: {pool: replace(q, lends=True) for pool, q in pools.items()} if team in self.teams else pools
+            for team, pools in policy.quotas.items()
+        }
+        return case.of_policy(replace(policy, quotas=quotas))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaiseMaximum:
+    """Let the job's team have so many more replicas of each pool; size: how many in all. Where it may not
+    borrow, that is what it is guaranteed.
+    """
+
+    by: Mapping[PoolKey, int]
+
+    def apply(self, case: Case) -> Case:
+        policy, team = case.board.policy, case.line.team
+        for pool in case.board.resource.pools:
+            if by := self.by.get(pool.key):
+                borrows = case.board.quotas().of(team, pool.key).borrows
+                policy = _raised(policy, team, pool.ids[0], by, borrows=borrows)
+        return case.of_policy(policy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowPools:
+    """Give these pools so many more replicas; size: how many in all."""
+
+    by: Mapping[PoolKey, int]
+
+    def apply(self, case: Case) -> Case:
+        resource = case.board.resource
+        pools = tuple(
+            replace(pool, capacity=pool.capacity + self.by.get(pool.key, 0)) for pool in resource.pools
+        )
+        return case.of_resource(replace(resource, pools=pools))
+
+
+# The cheapest first: what costs nothing, then what costs others their turn, the asker something, others
+# their rights, and money.
+Remedy = (
+    WaitUntil
+    | Resume
+    | RaisePriority
+    | ShorterTimeout
+    | FewerReplicas
+    | UsePool
+    | LendReplicas
+    | RaiseMaximum
+    | GrowPools
+)
+
+
+def with_replicas(
+    demands: Iterable[Demand], assignments: Iterable[Assignment], to: Mapping[PoolKey, int]
+) -> tuple[Demand, ...]:
+    """The demands with so many replicas of each pool named: the largest ones change, to no less than 1."""
+    replicas = {demand.index: demand.replicas for demand in demands}
+    keys = {each.index: each.key for each in assignments}
+    for key, n in to.items():
+        of_pool = [index for index in replicas if keys.get(index) == key]
+        while of_pool and (difference := n - sum(replicas[index] for index in of_pool)):
+            largest = max(of_pool, key=lambda index: (replicas[index], index))
+            changed = max(1, replicas[largest] + (difference if difference > 0 else -1))
+            if changed == replicas[largest]:
+                break
+            replicas[largest] = changed
+    return tuple(replace(demand, replicas=replicas[demand.index]) for demand in demands)
+
+
+def _raised(policy: Policy, team: str, pool: str, by: int, *, borrows: bool) -> Policy:
+    of_team = policy.quotas.get(team, {})
+    quota = quota_of(of_team, pool) or Quota()
+    raised = (
+        replace(quota, maximum=None if quota.maximum is None else quota.maximum + by)
+        if borrows
+        else replace(quota, guaranteed=quota.guaranteed + by)
+    )
+    return replace(policy, quotas={**policy.quotas, team: {**of_team, pool: raised}})
