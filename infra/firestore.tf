@@ -1,14 +1,15 @@
 locals {
   # Every query of the product uses one single-field index (poolqueue/adapters/queries.py; a test compares).
   indexes = {
-    "jobs.inbox"       = { collection = "jobs", field = "inbox", order = "ASCENDING" }
-    "jobs.ended_at"    = { collection = "jobs", field = "ended_at", order = "DESCENDING" }
-    "resources.region" = { collection = "resources", field = "region", order = "ASCENDING" }
-    "dead_letters.at"  = { collection = "dead_letters", field = "at", order = "DESCENDING" }
+    "jobs.inbox"          = { collection = "jobs", field = "inbox", order = "ASCENDING" }
+    "jobs.ended_at"       = { collection = "jobs", field = "ended_at", order = "DESCENDING" }
+    "resources.region"    = { collection = "resources", field = "region", order = "ASCENDING" }
+    "dead_letters.at"     = { collection = "dead_letters", field = "at", order = "DESCENDING" }
+    "settings.applied_at" = { collection = "settings", field = "applied_at", order = "DESCENDING" }
   }
 
   # Everything else is exempt: an index on every field would double what a write costs in time and storage.
-  collections = toset(["bells", "commands", "dead_letters", "jobs", "paces", "queues", "resources"])
+  collections = toset(["bells", "commands", "dead_letters", "jobs", "paces", "queues", "resources", "settings"])
 }
 
 resource "google_firestore_database" "this" {

@@ -29,8 +29,9 @@ ARRIVALS = Shape(collection="jobs", equals="inbox")  # new jobs not yet folded i
 REGION_RESOURCES = Shape(collection="resources", equals="region")  # what one sweep looks after
 RECENTLY_ENDED = Shape(collection="jobs", newest_first="ended_at")
 DEAD_LETTERS = Shape(collection="dead_letters", newest_first="at")
+APPLIED_SETTINGS = Shape(collection="settings", newest_first="applied_at")
 
-SHAPES = (ARRIVALS, REGION_RESOURCES, RECENTLY_ENDED, DEAD_LETTERS)
+SHAPES = (ARRIVALS, REGION_RESOURCES, RECENTLY_ENDED, DEAD_LETTERS, APPLIED_SETTINGS)
 INDEXES = frozenset(shape.index for shape in SHAPES)
 
 

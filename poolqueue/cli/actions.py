@@ -139,6 +139,9 @@ def check_settings(output: Output, file: str, *, project: str | None) -> None:
 
 def _views(session: Session, output: Output, resource: str | None, *, details: int) -> Sequence[ResourceView]:
     reader = session.reader()
+    if session.found.unreadable is not None:
+        told = f"this poolctl cannot read the settings in force, version {session.found.version}"
+        output.note(f"{told}: reasons are by other rules", style="yellow")
     views = reader.resources(now=session.outside.now(), only=named_resource(resource), details=details)
     if views:
         return views
@@ -158,11 +161,11 @@ def _listing_as_json(listing: Listing) -> str:
 
 
 def carry_out(
-    session: Session, output: Output, body: Mapping[str, str], *, topic: str | None, wait: float
+    session: Session, output: Output, body: Mapping[str, str | int], *, topic: str | None, wait: float
 ) -> None:
     """Publish a command and tell its result. Ends with the code that says what became of it."""
     publish(session, body, topic=topic)
-    id_ = body["id"]
+    id_ = str(body["id"])
     try:
         answer = _await(session, output, id_, wait=wait)
     except BaseException:
@@ -185,10 +188,13 @@ def _await(session: Session, output: Output, id_: str, *, wait: float) -> Answer
 
 def _tell(output: Output, id_: str, answer: Answer | None, *, topic: str | None) -> None:
     match answer:
-        case Answer(result="done", message=message):
+        case Answer(result="done", message=message, warnings=warnings):
             output.tell(f"done: {message}", style="green")
-        case Answer(result=str(), message=message):
-            output.tell(f"refused: {message}", style="red")
+            _warn(output, warnings)
+        case Answer(result=str(), message=message, warnings=warnings):
+            for line in f"refused: {message}".splitlines():
+                output.tell(line, style="red")
+            _warn(output, warnings)
             raise typer.Exit(Exit.REFUSED)
         case Answer():
             raise Failure(f"still being carried out; look again: poolctl result {id_}", Exit.NO_ANSWER)
@@ -196,3 +202,8 @@ def _tell(output: Output, id_: str, answer: Answer | None, *, topic: str | None)
             functions = "" if topic is None else f" (is job_commanded deployed, and subscribed to {topic}?)"
             told = f"nobody has taken the command yet{functions}; look again: poolctl result {id_}"
             raise Failure(told, Exit.NO_ANSWER)
+
+
+def _warn(output: Output, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        output.note(f"note: {warning}", style="yellow")

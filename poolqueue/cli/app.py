@@ -18,8 +18,10 @@ from poolqueue.cli.actions import (
 )
 from poolqueue.cli.arguments import (
     EXIT_CODES,
+    WAIT_SECONDS,
     Author,
     Database,
+    FileArgument,
     InJson,
     Location,
     PoolOption,
@@ -34,6 +36,7 @@ from poolqueue.cli.arguments import (
 from poolqueue.cli.asking import command_body
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
+from poolqueue.cli.settings_commands import apply, diff, show_settings
 from poolqueue.cli.simulating import Asked, Machines, simulate_history, simulate_trace
 from poolqueue.cli.simulation_arguments import (
     ByWhat,
@@ -54,7 +57,6 @@ from poolqueue.scheduling.jobs import State
 from poolqueue.simulation.run import RunTimesMode
 
 SHOWN = 50
-WAIT_SECONDS = 30.0
 
 app = typer.Typer(
     name="poolctl",
@@ -141,7 +143,7 @@ def dead_letters(
 
 @app.command("check-settings", epilog=EXIT_CODES)
 def check(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Settings file (YAML).")],
+    file: FileArgument,
     *,
     project: Annotated[str | None, typer.Option(help="Project, where the settings name none.")] = None,
 ) -> None:
@@ -193,6 +195,11 @@ def simulate(
     options = Options(settings_file=settings, project=project, database=database)
     with session(context, options) as (opened, output):
         simulate_history(opened, history, machines, output, asked, trace=trace, resource=resource)
+
+
+app.command("settings", epilog=EXIT_CODES)(show_settings)
+app.command("diff", epilog=EXIT_CODES)(diff)
+app.command("apply", epilog=EXIT_CODES)(apply)
 
 
 @app.command(epilog=EXIT_CODES)

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 refused or not known, 2 wrong usage or settings, 3 no answer in time, "
-    "4 Firestore or Pub/Sub cannot be reached or used."
+    "Exit codes: 0 done, 1 refused or not known (diff: it differs), 2 wrong usage or settings, "
+    "3 no answer in time, 4 Firestore or Pub/Sub cannot be reached or used."
 )
+
+WAIT_SECONDS = 30.0
 
 _WHERE = "Where the installation is"
 
@@ -39,6 +41,7 @@ Author = Annotated[str | None, typer.Option(help="Who asks, else USER@HOST.")]
 Topic = Annotated[str | None, typer.Option(help="Command topic, else the administrators' one.")]
 Wait = Annotated[float, typer.Option(help="Seconds to wait for the result.", min=0, max=3600)]
 PoolOption = Annotated[str | None, typer.Option(help="One pool of it, else all.")]
+FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="Settings file (YAML).")]
 ResourceArgument = Annotated[
     str, typer.Argument(metavar="RESOURCE", help="Persistent resource: its id or full name.")
 ]

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from poolqueue.cli.comparing import Comparison
 from poolqueue.cli.terms import Terms
 from poolqueue.cli.views import JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter, problem_fields
+from poolqueue.records import SettingsVersion
 from poolqueue.scheduling.pools import Drain
 
 
@@ -72,6 +74,35 @@ def _terms(terms: Terms) -> dict[str, Any]:
             {"persistent_resource": each.resource or "any", "after_seconds": _seconds(each.after)}
             for each in terms.alternatives
         ],
+    }
+
+
+def comparison_fields(comparison: Comparison) -> dict[str, Any]:
+    """`base_version` is the version compared with, 0 for the deployed file."""
+    return {
+        "base_version": comparison.found.version,
+        "equal": not comparison.differences,
+        "differences": [
+            {"part": each.part, "field": each.field, "old": each.old, "new": each.new}
+            for each in comparison.differences
+        ],
+        "problems": list(comparison.problems),
+        "notes": list(comparison.notes),
+    }
+
+
+def settings_fields(applied: SettingsVersion | None, text: str) -> dict[str, Any]:
+    return {**({"version": 0} if applied is None else version_fields(applied)), "text": text}
+
+
+def version_fields(version: SettingsVersion) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "applied_at": _time(version.at),
+        "author": version.author,
+        "reason": version.reason,
+        "command": version.command,
+        "digest": version.digest,
     }
 
 

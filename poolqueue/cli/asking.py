@@ -26,20 +26,22 @@ class Answer:
 
     result: str | None
     message: str
+    warnings: tuple[str, ...] = ()
 
 
 def command_body(
-    kind: CommandKind, fields: Mapping[str, str | None], *, author: str | None
-) -> dict[str, str]:
+    kind: CommandKind, fields: Mapping[str, str | int | None], *, author: str | None
+) -> dict[str, str | int]:
     """A command with a random id, checked as the receiver will check it. Raises `Failure` for a bad one."""
     given = {key: value for key, value in fields.items() if value is not None}
+    id_ = f"poolctl-{secrets.token_hex(ID_BYTES)}"
     body = {
-        "id": f"poolctl-{secrets.token_hex(ID_BYTES)}",
+        "id": id_,
         "kind": kind.value,
         "author": author or default_author(),
         **given,
     }
-    parsed = parse_command(json.dumps(body).encode(), {}, default_id=body["id"])
+    parsed = parse_command(_encoded(body), {}, default_id=id_)
     if isinstance(parsed, BadCommand):
         told = "; ".join(f"{p.path} {p.value}: {p.problem} ({p.remedy})" for p in parsed.problems)
         raise Failure(told, Exit.USAGE)
@@ -55,8 +57,13 @@ def default_author() -> str:
     return f"{user}@{socket.gethostname()}"[:LONGEST_AUTHOR]
 
 
-def publish(session: Session, body: Mapping[str, str], *, topic: str | None) -> None:
-    session.publisher().publish(session.topic(topic), json.dumps(body).encode(), {})
+def publish(session: Session, body: Mapping[str, str | int], *, topic: str | None) -> None:
+    session.publisher().publish(session.topic(topic), _encoded(body), {})
+
+
+def _encoded(body: Mapping[str, str | int]) -> bytes:
+    """Without escapes where none are needed: a message has its limit."""
+    return json.dumps(body, ensure_ascii=False).encode(errors="replace")
 
 
 def wait_for_answer(documents: Documents, id_: str, outside: Outside, *, seconds: float) -> Answer | None:
@@ -76,4 +83,8 @@ def read_answer(documents: Documents, id_: str) -> Answer | None:
     fields = documents.read([f"commands/{id_}"])[0].fields
     if fields is None:
         return None
-    return Answer(result=fields.get("result"), message=fields.get("message", ""))
+    return Answer(
+        result=fields.get("result"),
+        message=fields.get("message", ""),
+        warnings=tuple(fields.get("warnings", ())),
+    )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+
+import typer
 
 from poolqueue import wiring
 from poolqueue.cli.failures import Exit, Failure
+from poolqueue.cli.found import Found, find_settings
 from poolqueue.cli.reading import Reader
 from poolqueue.config import Environment, Settings, load_settings, read_environment, refuse_mixture
-from poolqueue.ports import Documents, Publisher
+from poolqueue.ports import Documents, Publisher, StoreUnavailable
 from poolqueue.records import ResourceName
 from poolqueue.requests.naming import resource_name
 
@@ -21,6 +26,11 @@ COMMAND_TOPIC = "job-commands"
 
 def _publisher(environment: Environment) -> Publisher:
     return wiring.publisher(environment, timeout_seconds=PUBLISH_SECONDS)
+
+
+def _confirm(question: str) -> bool | None:
+    """The answer of whoever sits at the terminal; None if nobody does."""
+    return typer.confirm(question, err=True) if sys.stdin.isatty() else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +43,7 @@ class Outside:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
+    confirm: Callable[[str], bool | None] = _confirm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,54 +58,77 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """One installation. `settings` is None where `--project` and `--location` alone say where it is."""
+    """One installation. `file` are the settings of the file that is named here, if one is: they say where the
+    installation is. Its rules are the settings in force, which Firestore knows.
+    """
 
     outside: Outside
     environment: Environment
+    options: Options
     project: str
-    regions: tuple[tuple[str, str], ...] = ()
-    settings: Settings | None = field(default=None, repr=False)
+    file: Settings | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, outside: Outside, options: Options) -> Session:
         """Raises `SettingsError` or `Failure` when it is not said where to look."""
         environment = _environment(outside.environment(), options)
-        settings = None if environment.settings_file is None else load_settings(environment)
-        project = environment.project or (settings.project if settings is not None else None)
+        file = None if environment.settings_file is None else load_settings(environment)
+        project = environment.project or (file.project if file is not None else None)
         if project is None:
             told = "which project? Give --project, GOOGLE_CLOUD_PROJECT, or a settings file (--settings)"
             raise Failure(told, Exit.USAGE)
-        return cls(
-            outside=outside,
-            environment=environment,
-            project=project,
-            settings=settings,
-            regions=_regions(settings, options, project),
-        )
+        return cls(outside=outside, environment=environment, options=options, project=project, file=file)
+
+    @cached_property
+    def found(self) -> Found:
+        """The settings in force, read once."""
+        return find_settings(self.documents(), file=self.file, project=self.project)
+
+    @property
+    def regions(self) -> tuple[tuple[str, str], ...]:
+        """Those of the settings, unless a location (or a project) is given: then that one alone."""
+        if self.options.location is not None:
+            return ((self.project, self.options.location),)
+        settings = self.found.settings
+        if settings is None:
+            return ()
+        if self.options.project is not None:
+            return ((self.project, settings.location),)
+        return tuple(settings.regions())
+
+    @cached_property
+    def _documents(self) -> Documents:
+        return self.outside.documents(self.environment, self.project)
 
     def documents(self) -> Documents:
-        return self.outside.documents(self.environment, self.project)
+        return self._documents
 
     def publisher(self) -> Publisher:
         return self.outside.publisher(self.environment)
 
     def reader(self, *, anywhere: bool = False) -> Reader:
         """Raises `Failure` when no region is known, unless what is read lies `anywhere`."""
-        if not self.regions and not anywhere:
+        regions = self.regions
+        if not regions and not anywhere:
             told = "which region? Give --location, or a settings file (--settings or POOL_QUEUE_SETTINGS)"
             raise Failure(told, Exit.USAGE)
-        documents = self.documents()
-        if self.settings is None:
-            return Reader(documents=documents, regions=self.regions)
-        return Reader.of(documents, self.settings, regions=self.regions)
+        if self.found.settings is None:
+            return Reader(documents=self.documents(), regions=regions)
+        return Reader.of(self.documents(), self.found.settings, regions=regions)
 
     def topic(self, given: str | None) -> str:
         """The full name of the command topic: the one given, or the administrators'."""
         if given is not None and given.startswith("projects/"):
             return given
-        topics = self.settings.admin_command_topics if self.settings is not None else ()
-        name = given or next(iter(topics), COMMAND_TOPIC)
-        return f"projects/{self.project}/topics/{name}"
+        return f"projects/{self.project}/topics/{given or self._administrators()}"
+
+    def _administrators(self) -> str:
+        """A command can be published, and is carried out later, though Firestore does not answer now."""
+        try:
+            settings = self.found.settings
+        except StoreUnavailable:
+            settings = self.file
+        return next(iter(settings.admin_command_topics if settings is not None else ()), COMMAND_TOPIC)
 
 
 def named_resource(given: str | None) -> ResourceName | str | None:
@@ -120,14 +154,3 @@ def _environment(found: Environment, options: Options) -> Environment:
     environment = found.model_copy(update=changes)
     refuse_mixture(environment)
     return environment
-
-
-def _regions(settings: Settings | None, options: Options, project: str) -> tuple[tuple[str, str], ...]:
-    """Those of the settings, unless a location (or a project) is given: then that one alone."""
-    if options.location is not None:
-        return ((project, options.location),)
-    if settings is None:
-        return ()
-    if options.project is not None:
-        return ((project, settings.location),)
-    return tuple(settings.regions())

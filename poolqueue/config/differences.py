@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from poolqueue.config.resources import QuotaSettings
 from poolqueue.config.settings import Settings
 
 EVERY_RESOURCE = "every resource"
@@ -124,24 +125,24 @@ def _fields(model: BaseModel, *, only: Iterable[str] | None = None) -> Fields:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if name == "quotas" or name.startswith("quotas."):
-        if isinstance(value, Mapping):
+    match value:
+        case QuotaSettings():
+            yield name, _quota(value)
+        case BaseModel():
+            for key in type(value).model_fields:
+                yield from _flat(f"{name}.{key}", getattr(value, key))
+        case Mapping():
             for key, each in value.items():
                 yield from _flat(f"{name}.{key}", each)
-        else:
-            yield (
-                name,
-                {
-                    key: _plain(getattr(value, key))
-                    for key in type(value).model_fields
-                    if getattr(value, key) is not None
-                },
-            )
-    elif isinstance(value, BaseModel):
-        for key in type(value).model_fields:
-            yield from _flat(f"{name}.{key}", getattr(value, key))
-    else:
-        yield name, _plain(value)
+        case _:
+            yield name, _plain(value)
+
+
+def _quota(quota: QuotaSettings) -> Fields:
+    """A quota is one value; what it says beside the guarantee only where it is not as usual."""
+    usual = QuotaSettings()
+    more = {key: getattr(quota, key) for key in ("maximum", "lends", "borrows")}
+    return {"guaranteed": quota.guaranteed, **{k: v for k, v in more.items() if v != getattr(usual, k)}}
 
 
 def _plain(value: Any) -> Any:
@@ -152,9 +153,5 @@ def _plain(value: Any) -> Any:
             return value.value
         case tuple():
             return [_plain(each) for each in value]
-        case Mapping():
-            return {key: _plain(each) for key, each in value.items()}
-        case BaseModel():
-            return {key: _plain(getattr(value, key)) for key in type(value).model_fields}
         case _:
             return value

@@ -28,6 +28,10 @@ class QuotaSettings(Model):
             raise ValueError(
                 f"maximum {self.maximum} is below guaranteed {self.guaranteed}: raise it or lower the other"
             )
+        if not self.borrows and self.maximum is not None:
+            raise ValueError(
+                "without borrowing the maximum is what is guaranteed: leave maximum out, or let it borrow"
+            )
         return self
 
     def quota(self) -> Quota:

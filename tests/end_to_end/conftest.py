@@ -26,6 +26,7 @@ def _resources() -> list[dict]:
     return [
         resource("published", *two_pools),
         resource("distributed", *two_pools),
+        resource("reordered", pool("cpu", CPU, 2)),
         *(resource(name, pool("cpu", CPU, 1)) for name in SINGLE),
     ]
 
@@ -39,7 +40,11 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     plan = Plan(
         kind=request.param,
         persistent_resources=_resources(),
-        settings={"teams": TEAMS, "pacing": {"creates_per_minute": 1000}},
+        settings={
+            "teams": TEAMS,
+            "pacing": {"creates_per_minute": 1000},
+            "resource_settings": {"reordered": {"ordering": "fifo"}},
+        },
         stand_in={"images": {"demo/": ["true"]}},
         sweep_seconds=None,
     )

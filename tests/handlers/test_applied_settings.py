@@ -178,6 +178,20 @@ def test_a_new_pace_starts_what_waited_for_the_old_one(installing: Installing) -
     assert installation.job("second").state is State.SUBMITTED
 
 
+def test_another_ordering_lets_start_what_the_old_one_held_back(installing: Installing) -> None:
+    fifo = {"shared": {"ordering": "fifo"}}
+    installation = installing(settings={"teams": [RESEARCH, VISION], "resource_settings": fifo})
+    installation.ask(request("occupant"))
+    installation.ask(request("wide", worker_pool_spec(), worker_pool_spec()))
+    installation.ask(request("short", job_spec={"scheduling": {"timeout": "60s"}}))
+    assert installation.job("short").state is State.QUEUED
+
+    apply(installation, resource_settings={"shared": {"ordering": "priority"}})
+
+    assert installation.job("short").state is State.SUBMITTED
+    assert installation.job("wide").state is State.QUEUED
+
+
 def test_resources_on_which_nothing_waits_or_changes_are_not_rung(installation: Installation) -> None:
     for job in ("one", "two"):
         installation.ask(request(job))

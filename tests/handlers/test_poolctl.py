@@ -29,10 +29,12 @@ class DeliveringPublisher:
         self._installation = installation
         self.published: list[tuple[str, dict[str, Any]]] = []
         self.is_deaf = self.is_down = False
+        self.before: Callable[[], object] = lambda: None
 
     def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
         if self.is_down:
             raise PublishFailed(topic)
+        self.before()
         self.published.append((topic, json.loads(body)))
         if not self.is_deaf:
             delivery = self._installation.delivery(topic.rsplit("/", 1)[-1], body, attributes)
@@ -51,6 +53,8 @@ class Poolctl:
         self.publisher = DeliveringPublisher(installation)
         self.documents: Callable[[Environment, str], Documents] = lambda *_: installation.documents
         self.time = 0.0
+        self.answer: bool | None = None
+        self.asked: list[str] = []
         self.is_interrupted = False
 
     def __call__(self, *arguments: str, exit_code: int = Exit.DONE) -> str:
@@ -61,6 +65,7 @@ class Poolctl:
             now=self.installation.clock,
             monotonic=lambda: self.time,
             pause=self._pause,
+            confirm=self._confirm,
         )
         ran = CliRunner().invoke(app, list(arguments), obj=outside)
         assert ran.exit_code == exit_code, ran.output
@@ -72,6 +77,10 @@ class Poolctl:
     def listed(self, *arguments: str) -> list[dict[str, Any]]:
         jobs: list[dict[str, Any]] = json.loads(self.list("jobs", "--json", *arguments))["jobs"]
         return jobs
+
+    def _confirm(self, question: str) -> bool | None:
+        self.asked.append(question)
+        return self.answer
 
     def _pause(self, seconds: float) -> None:
         if self.is_interrupted:

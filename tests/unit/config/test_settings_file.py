@@ -189,7 +189,7 @@ teams: [{name: a, topics: [from-a], weight: 3}, {name: b, topics: [from-b]}]
 resource_settings:
   gpu:
     {ordering: expected, firm_after: 3h, share_half_life: 2d, preemption: lent, max_preemptions: 0,
-     quotas: {a: {l4: {guaranteed: 2, maximum: 4, lends: false, borrows: false}, "*": {maximum: 1}}}}
+     quotas: {a: {l4: {guaranteed: 2, lends: false, borrows: false}, "*": {maximum: 1}}}}
 """,
         without="teams",
     )
@@ -198,9 +198,7 @@ resource_settings:
         ordering=Ordering.EXPECTED,
         firm_after=timedelta(hours=3),
         weights={"a": 3.0, "b": 1.0},
-        quotas={
-            "a": {"l4": Quota(guaranteed=2, maximum=4, lends=False, borrows=False), "*": Quota(maximum=1)}
-        },
+        quotas={"a": {"l4": Quota(guaranteed=2, lends=False, borrows=False), "*": Quota(maximum=1)}},
         share_half_life=timedelta(days=2),
         preemption=Preemption.LENT,
         max_preemptions=0,
@@ -218,7 +216,12 @@ def test_off_is_a_word() -> None:
 
 @pytest.mark.parametrize(
     "quotas",
-    ["research: {l4: {guaranteed: 3, maximum: 2}}", "research: {l4: {guaranteed: -1}}", "nobody: {l4: {}}"],
+    [
+        "research: {l4: {guaranteed: 3, maximum: 2}}",
+        "research: {l4: {guaranteed: -1}}",
+        "research: {l4: {maximum: 1, borrows: false}}",
+        "nobody: {l4: {}}",
+    ],
 )
 def test_a_quota_that_nobody_can_have_is_refused(quotas: str) -> None:
     assert "quotas" in refused(f"{MINIMAL}\nresource_defaults: {{quotas: {{{quotas}}}}}")
