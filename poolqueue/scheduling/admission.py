@@ -10,11 +10,13 @@ from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.ordering import is_firm, leniency
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
 from poolqueue.scheduling.policies import Ordering
-from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource
+from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource, total
 from poolqueue.scheduling.preemption import Claim, preemptions
 from poolqueue.scheduling.turns import Turn, Turns, in_turn, is_awake
 from poolqueue.scheduling.verdicts import Admit, Block, Expire, Overtaken, Preempt, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
+
+UNKNOWN_SECONDS = 3_600.0  # who goes ahead of a job that waits for foreign use ends within this time
 
 
 class Decision:
@@ -159,6 +161,8 @@ class _Pass:
         self._quotas = board.quotas()
         self._begun: list[End] = []
         self._planned: dict[PoolKey, PlannedStart] = {}
+        self._places: dict[PoolKey, str] = {}
+        self._ours = _without_others(board.resource)
         self._claims: dict[PoolKey, Claim] = {}
 
     def run(self) -> None:
@@ -177,7 +181,7 @@ class _Pass:
         if not group.wanted:
             return self._unmatched(group)
         block = self._closed_pool(group) or self._above_maximum(group)
-        block = block or self._too_few(group, line) or self._behind(group) or self._full()
+        block = block or self._too_few(group, line) or self._behind(group, line) or self._full()
         if block is None:
             self._start(group, line)
         return block
@@ -262,19 +266,23 @@ class _Pass:
                 return Block(reason=reason, note=note, short_by={key: n - (free - kept)}, kept=kept)
         return None
 
-    def _behind(self, group: Group) -> Block | None:
+    def _behind(self, group: Group, line: Waiting) -> Block | None:
         """Would it delay a planned start? In strict FIFO, what shares a pool with an earlier job would."""
-        if not self._planned:
-            return None
-        until = self._until(group)
+        if self._is_strict:
+            ahead = next((self._places[key] for key, _ in group.wanted if key in self._places), None)
+            return None if ahead is None else self._after(ahead, self._plan_of(ahead))
+        until = self._until(group) if self._planned else 0.0
         for plan in self._plans_on(group.wanted):
-            if self._is_strict or plan.is_delayed_by(group.wanted, until):
-                start = _start_of(plan)
-                when = f", planned for {_clock(start)}" if start else ""
-                note = f"it would delay the start of {plan.key}{when}"
-                reason = Reason.BEHIND_PLANNED_START
-                return Block(reason=reason, note=note, ahead=plan.key, start=start)
+            if plan.is_delayed_by(group.wanted, until):
+                self._take_place(group, line)
+                return self._after(plan.key, plan)
         return None
+
+    def _after(self, ahead: str, plan: PlannedStart | None) -> Block:
+        start = _start_of(plan)
+        when = f", planned for {_clock(start)}" if start else ""
+        note = f"it would delay the start of {ahead}{when}"
+        return Block(reason=Reason.BEHIND_PLANNED_START, note=note, ahead=ahead, start=start)
 
     def _full(self) -> Block | None:
         if self._room > 0:
@@ -285,28 +293,47 @@ class _Pass:
     # --- planned starts
 
     def _plan(self, group: Group, line: Waiting) -> PlannedStart | None:
-        """The planned start that keeps others from delaying this job, if it is the first to get one.
-
-        Nobody knows how long foreign use lasts. A job that waits for that lets others pass, until it has
-        waited for so long that its place is firm all the same.
-        """
-        is_sure = is_firm(self._board, line, group, now=self._now) or self._quotas.is_guaranteed(
-            group.team, group.wanted
-        )
-        if not is_sure or not self._is_reachable(group):
-            return None
-        taken = [key in self._planned for key, _ in group.wanted]
-        if all(taken) if self._is_strict else any(taken):
+        """The planned start that keeps others from delaying this job, if it is the first at all its pools."""
+        is_first = self._take_place(group, line)
+        if not is_first or not self._is_reachable(group):
             return None
         at, spare = self._planned_start(group)
-        if at == INFINITY and self._now - line.arrived < self._board.policy.firm_after:
-            return None
+        is_known = at < INFINITY
+        if not is_known:
+            at = seconds_of(self._now) + UNKNOWN_SECONDS
         spare = {key: int(n * self._leniency.spare_part) for key, n in spare.items()}
-        plan = PlannedStart(key=line.key, team=line.team, wanted=group.wanted, at=at, spare=spare)
-        for key, _ in group.wanted:
-            self._planned.setdefault(key, plan)
+        plan = PlannedStart(
+            key=line.key, team=line.team, wanted=group.wanted, at=at, spare=spare, is_known=is_known
+        )
+        self._planned |= {key: plan for key, _ in group.wanted}
         self._decision.planned.append(plan)
         return plan
+
+    def _take_place(self, group: Group, line: Waiting) -> bool:
+        """Keep later jobs from getting a planned start at these pools before this one; was it the first?
+
+        Without this, a job of several pools would wait for ever while others get planned starts at one of
+        them after the other.
+        """
+        if not self._has_place(group, line):
+            return False
+        is_first = not any(key in self._places for key, _ in group.wanted)
+        for key, _ in group.wanted:
+            self._places.setdefault(key, line.key)
+        return is_first
+
+    def _has_place(self, group: Group, line: Waiting) -> bool:
+        """Nobody knows how long foreign use lasts. A job that waits for that lets others pass, until it has
+        waited for so long that its place is firm all the same; in strict FIFO nobody passes.
+        """
+        if self._is_strict:
+            return self._is_reachable(group)
+        is_own = all(n <= self._ours[key] for key, n in group.wanted)
+        if not is_own and self._now - line.arrived < self._board.policy.firm_after:
+            return False
+        return is_firm(self._board, line, group, now=self._now) or self._quotas.is_guaranteed(
+            group.team, group.wanted
+        )
 
     def _planned_start(self, group: Group) -> tuple[float, dict[PoolKey, int]]:
         return planned_start(group.wanted, self._free, self._board.ends, sorted(self._begun, key=by_time))
@@ -318,6 +345,9 @@ class _Pass:
 
     def _is_reachable(self, group: Group) -> bool:
         return all(n <= self._board.capacity[key] for key, n in group.wanted)
+
+    def _plan_of(self, key: str) -> PlannedStart | None:
+        return next((plan for plan in self._decision.planned if plan.key == key), None)
 
     def _plans_on(self, wanted: Sequence[tuple[PoolKey, int]]) -> Iterable[PlannedStart]:
         found = {id(plan): plan for key, _ in wanted if (plan := self._planned.get(key)) is not None}
@@ -365,7 +395,13 @@ _NOT_PASSING = Block(reason=Reason.BEHIND_PLANNED_START, note="its proper turn c
 
 
 def _start_of(plan: PlannedStart | None) -> datetime | None:
-    return None if plan is None or plan.at == INFINITY else time_of(plan.at)
+    return time_of(plan.at) if plan is not None and plan.is_known else None
+
+
+def _without_others(resource: Resource) -> dict[PoolKey, int]:
+    """What is free of a pool once all that we know of has ended."""
+    others = total((resource.foreign, resource.surplus))
+    return {pool.key: pool.capacity - others[pool.key] for pool in resource.pools}
 
 
 def _clock(at: datetime) -> str:

@@ -49,7 +49,8 @@ class Ends:
 @dataclass(kw_only=True)
 class PlannedStart:
     """When a job that does not fit now is expected to. Until then others may go ahead that end in time, or
-    that fit in `spare`: what the job leaves of its pools at that time.
+    that fit in `spare`: what the job leaves of its pools at that time. When it is not known, because the job
+    waits for foreign use, `at` is what it is taken for.
     """
 
     key: str
@@ -57,6 +58,7 @@ class PlannedStart:
     wanted: Wanted
     at: float
     spare: dict[PoolKey, int]
+    is_known: bool = True
 
     def is_delayed_by(self, wanted: Wanted, until: float) -> bool:
         """Would it be delayed by a job that takes `wanted` now and gives it back at `until`?"""
@@ -75,8 +77,8 @@ def planned_start(
 ) -> tuple[float, dict[PoolKey, int]]:
     """The earliest time at which `wanted` is expected to be free, and what is left of its pools then.
 
-    `free` may be negative; `begun` are the ends of what was admitted in this very decision. Infinity, and
-    nothing left, when not even all of these ends give back enough.
+    `free` may be negative; `begun` are the ends of what was admitted in this very decision. Infinity when
+    not even all of these ends give back enough.
     """
     left = {key: free[key] - n for key, n in wanted}
     short = {key for key, n in left.items() if n < 0}
@@ -91,4 +93,4 @@ def planned_start(
                     short.discard(key)
         if at is None and not short:
             at = end
-    return (INFINITY, dict.fromkeys(left, 0)) if at is None else (at, left)
+    return (INFINITY, {key: max(0, n) for key, n in left.items()}) if at is None else (at, left)

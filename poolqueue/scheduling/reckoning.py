@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from poolqueue.scheduling.admission import Decision
 from poolqueue.scheduling.board import time_of
 from poolqueue.scheduling.events import Reckoned
-from poolqueue.scheduling.planning import INFINITY
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Overtakings, Promise, Resource, Use
 from poolqueue.scheduling.verdicts import Admit
@@ -64,7 +63,7 @@ def _promises(
 ) -> Mapping[str, Promise]:
     promises = {key: promise for key, promise in resource.promises.items() if key in waiting}
     for plan in decision.planned:
-        if plan.key in waiting and plan.at < INFINITY and len(promises) < PROMISES_LIMIT:
+        if plan.key in waiting and plan.is_known and len(promises) < PROMISES_LIMIT:
             promises.setdefault(plan.key, Promise(start=time_of(plan.at), made=now))
     for admit in admits:
         for each in admit.overtakes:

@@ -1,7 +1,7 @@
 """Whose turn it is: the order in which waiting jobs are considered.
 
-Among teams: who stays within its guarantee, then the higher priority, then who has used least for its weight.
-Within a team: the ordering of the policy. Strict FIFO knows no teams.
+Among teams: who stays within its guarantee, then the higher priority, then who was promised a start, then who
+has used least for its weight. Within a team: the ordering of the policy. Strict FIFO knows no teams.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Turns:
         self._board = board
         self._quotas = quotas
         self._now = now
+        self._promises = board.resource.promises
         self._queues: dict[str, list[_Entry]] = {}
         self._entered = 0
         self._may_pass = board.policy.ordering is Ordering.EXPECTED and self._is_any_firm()
@@ -81,13 +82,10 @@ class Turns:
         for at in range(place, len(group.lines)):
             line = group.lines[at]
             if is_awake(line, self._now):
-                passes = passes and is_surely_short(self._board, group)
-                rank = rank_of(self._board, line, group, now=self._now)
-                if passes:
-                    rank = (rank[0], PASSING, *rank[2:])
+                turn = Turn(group, at, passes and is_surely_short(self._board, group))
                 self._entered += 1  # equal ranks, of a job's two turns, are never compared further
                 queue = self._queues.setdefault(group.team, [])
-                heappush(queue, (rank, self._entered, Turn(group, at, passes)))
+                heappush(queue, (self._rank_of(turn), self._entered, turn))
                 return
 
     def _is_any_firm(self) -> bool:
@@ -96,6 +94,14 @@ class Turns:
             for group in self._board.groups.values()
         )
 
+    def _rank_of(self, turn: Turn) -> Rank:
+        rank = rank_of(self._board, turn.line, turn.group, now=self._now)
+        if self._board.policy.ordering is Ordering.FIFO:
+            return rank
+        if turn.passes:
+            rank = (rank[0], PASSING, *rank[2:])
+        return (rank[0], self._is_later(turn), *rank[1:])
+
     def _standing(self, team: str) -> Rank:
         rank, _, turn = self._queues[team][0]
         if self._board.policy.ordering is Ordering.FIFO:
@@ -103,7 +109,11 @@ class Turns:
         group, line = turn.group, turn.line
         guaranteed = bool(group.wanted) and self._quotas.is_guaranteed(team, group.wanted)
         position = 0.0 if self._uses is None else self._uses.position(team)
-        return (not guaranteed, -line.priority, position, line.arrived, team)
+        return (not guaranteed, -line.priority, self._is_later(turn), position, line.arrived, team)
+
+    def _is_later(self, turn: Turn) -> bool:
+        """Whoever was promised a start keeps its turn within its class, whatever arrives or is used after."""
+        return not turn.passes and turn.line.key not in self._promises
 
 
 def is_awake(line: Waiting, now: datetime) -> bool:

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from poolqueue.scheduling import admission
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.policies import Ordering
-from poolqueue.scheduling.pools import WHOLE_RESOURCE, Backoff, Drain
+from poolqueue.scheduling.pools import WHOLE_RESOURCE, Backoff, Drain, Promise, Use
 from poolqueue.scheduling.turns import in_turn
 from poolqueue.scheduling.verdicts import Admit, Reject, Wait
 from tests.unit.scheduling.building import (
@@ -198,13 +199,47 @@ def test_what_is_being_cancelled_is_expected_to_be_free_soon() -> None:
 
 
 def test_who_waits_for_foreign_use_lets_others_pass_until_its_place_is_firm() -> None:
-    queue = [waiting("large", demand(4), age=100), small("small", 10)]
+    queue = [waiting("large", demand(4), age=100), small("long", 10**6)]
     foreign = resource(foreign={CPU: 1})
 
-    assert names(decided(foreign, *queue, firm_after=timedelta(seconds=101))) == ["small"]
-    assert names(decided(foreign, *queue, firm_after=timedelta(seconds=100))) == ["small"]
-    long = small("small", 10**6)
-    assert names(decided(foreign, queue[0], long, firm_after=timedelta(seconds=101))) == ["small"]
+    assert names(decided(foreign, *queue, firm_after=timedelta(seconds=101))) == ["long"]
+    assert names(decided(foreign, *queue, firm_after=timedelta(seconds=100))) == []
+
+
+def test_jobs_of_an_hour_go_ahead_of_a_firm_place_that_waits_for_foreign_use() -> None:
+    queue = [waiting("large", demand(4), age=100), small("hour", 3_600), small("more", 3_601)]
+
+    verdicts = decided(resource(foreign={CPU: 1}), *queue, firm_after=timedelta(seconds=100))
+
+    assert names(verdicts) == ["hour"]
+
+
+def test_in_strict_fifo_nobody_passes_what_waits_for_foreign_use() -> None:
+    queue = [waiting("large", demand(4), age=100), small("small", 10)]
+
+    assert names(decided(resource(foreign={CPU: 1}), *queue, ordering=Ordering.FIFO)) == []
+
+
+def test_a_job_of_two_pools_gets_its_planned_start_before_later_ones_at_either() -> None:
+    """Else it would wait for as long as planned starts at one pool or the other overlap."""
+    held = resource(reservation(replicas={CPU: 1, GPU: 1}, traits=lasting(100)))
+    first = waiting("first", demand(4), age=9)
+    both = waiting("both", demand(4), demand(2, GPU, index=1), age=8)
+    later = waiting("later", demand(2, GPU), age=7)
+
+    decision = decide(board(held, first, both, later), now=NOW, slots=9)
+
+    assert [plan.key for plan in decision.planned] == ["research.first"]
+
+
+def test_who_was_promised_a_start_keeps_its_turn_against_a_team_that_used_less() -> None:
+    promised = {"research.large": Promise(start=at(100), made=at(-10))}
+    uses = {"research": Use(at=NOW, seconds=10**6, waiting=True), "other": Use(at=NOW, waiting=True)}
+    held = busy(100, promises=promised, uses=uses)
+    queue = [waiting("large", demand(4), age=9), small("long", 101, team="other", age=20)]
+
+    assert names(decided(held, *queue)) == []
+    assert names(decided(replace(held, promises={}), *queue)) == ["long"]
 
 
 def test_a_demand_that_the_pool_can_never_meet_holds_no_place() -> None:
