@@ -145,10 +145,10 @@ class _Drawing:
         self.more = snapshot.more_arrivals or snapshot.more_endings
 
     def add(self, decision: Decision) -> None:
-        """The jobs that may be moved are read in one go."""
+        """The jobs that may be moved are read in one go; new lines are taken up in the order of reading."""
         waits = [decision.wait_of(line) for line in self._new_lines(decision)]
         news = [wait for wait in waits if self._arrives(wait.waiting.key) or _is_news(wait)]
-        self._snapshot.read_jobs(_to_be_moved(decision, news))
+        self._snapshot.read_jobs(self._to_be_read(decision, news))
         for admit in decision.admits:
             self._start(admit)
         for wait in news:
@@ -161,6 +161,13 @@ class _Drawing:
         if not self._snapshot.more_arrivals:
             self.cancels += filter(None, map(self._draft.preempt, decision.preempts))
         self._draft.reckon(decision, self._policy)
+
+    def _to_be_read(self, decision: Decision, news: Sequence[Wait]) -> list[str]:
+        taken_up: list[Wait | Reject | Expire] = [*news, *decision.rejects, *decision.expires]
+        lines = [each.waiting.key for each in taken_up if not self._arrives(each.waiting.key)]
+        preempted = [preempt.key for preempt in decision.preempts]
+        admitted = [admit.waiting.key for admit in decision.admits]
+        return [*admitted, *preempted, *lines[:NEW_LINES_LIMIT]]
 
     def _new_lines(self, decision: Decision) -> list[Waiting]:
         leaving = {line.key for line in decision.leaving()}
@@ -220,16 +227,6 @@ class _Drawing:
             self.more = True
             return None
         return job
-
-
-def _to_be_moved(decision: Decision, news: Sequence[Wait]) -> list[str]:
-    over = [
-        *(each.waiting.key for each in decision.rejects),
-        *(each.waiting.key for each in decision.expires),
-    ]
-    new = [*over, *(wait.waiting.key for wait in news)]
-    preempted = [preempt.key for preempt in decision.preempts]
-    return [*(admit.waiting.key for admit in decision.admits), *preempted, *new[:NEW_LINES_LIMIT]]
 
 
 def _is_news(wait: Wait) -> bool:

@@ -321,3 +321,21 @@ def test_an_ended_job_keeps_its_outcome_though_its_resource_is_deleted_after(
     installation.sweep()
 
     assert installation.job("j").outcome is Outcome.SUCCEEDED
+
+
+def test_no_job_is_lost_where_one_commit_cannot_take_up_all(installation: Installation) -> None:
+    """Jobs that came while nothing was confirmed are refused then, or told what they lack, a few at a time."""
+    installation.stand_in.set_state(resource="shared", state="REBOOTING")
+    fit = [f"fits-{n}" for n in range(30)]
+    never = [f"never-{n}" for n in range(30)]
+    for job_id in fit:
+        installation.ask(request(job_id, worker_pool_spec(), worker_pool_spec()))
+    for job_id in never:
+        installation.ask(request(job_id, worker_pool_spec(machine=GPU)))
+    installation.stand_in.set_state(resource="shared", state="RUNNING")
+    for _ in range(3):
+        installation.sweep()
+
+    assert {installation.job(job_id).outcome for job_id in never} == {Outcome.REJECTED}
+    waiting = [job_id for job_id in fit if installation.job(job_id).state is State.QUEUED]
+    assert installation.resource().waiting == len(waiting) == 29
