@@ -18,22 +18,24 @@ log = logging.getLogger(__name__)
 
 
 def handle(system: System, delivery: Delivery) -> None:
-    """`{"resource": FULL_NAME}` asks for that resource's cycle only; anything else for a whole sweep."""
+    """`{"resource": FULL_NAME}` asks for that resource's cycle only, with `"elsewhere": true` for one that
+    looks where all its jobs may go; anything else for a whole sweep.
+    """
     asked = _asked(delivery.data)
     system = system.refreshed(at_least=asked.settings)
     deadline = system.deadline()
     if asked.resource is not None:
-        _ring_if_ours(system, asked.resource, deadline=deadline)
+        _ring_if_ours(system, asked.resource, deadline=deadline, elsewhere=asked.elsewhere)
         return
     if system.source is not None:
         system.source.note_deployed()
     sweep(system, deadline=deadline)
 
 
-def _ring_if_ours(system: System, name: ResourceName, *, deadline: datetime) -> None:
+def _ring_if_ours(system: System, name: ResourceName, *, deadline: datetime, elsewhere: bool) -> None:
     """Whoever may publish a tick may not send us, with our credentials, to a region that is not ours."""
     if (name.project, name.location) in system.settings.regions() and resource_name(name.id) is not None:
-        ring(system, name, deadline=deadline)
+        ring(system, name, deadline=deadline, elsewhere=elsewhere)
     else:
         log.warning("sweep_message_refused", extra={"resource": name.full[:300]})
 
@@ -44,6 +46,7 @@ class _Asked:
 
     resource: ResourceName | None = None
     settings: int = 0
+    elsewhere: bool = False
 
 
 def _asked(data: bytes) -> _Asked:
@@ -52,7 +55,8 @@ def _asked(data: bytes) -> _Asked:
         if "resource" not in content:
             return _Asked()
         name = ResourceName.from_full(content["resource"])
-        return _Asked(resource=name, settings=int(content.get("settings", 0)))
+        settings, elsewhere = int(content.get("settings", 0)), content.get("elsewhere") is True
+        return _Asked(resource=name, settings=settings, elsewhere=elsewhere)
     except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         log.warning("sweep_message_unreadable", extra={"size": len(data)})
         return _Asked()

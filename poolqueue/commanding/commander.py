@@ -16,7 +16,7 @@ from poolqueue.cycle import settle
 from poolqueue.messages import BadCommand, Command, CommandKind
 from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
-from poolqueue.scheduling.changes import CancelAsked
+from poolqueue.scheduling.changes import CancelAsked, Change
 from poolqueue.scheduling.events import Drained, Event, Resumed
 from poolqueue.scheduling.jobs import Job, State, job_key
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Drain
@@ -93,12 +93,19 @@ class Commander:
             return Result(status="done", message=f"the job had already ended: {job.outcome.value}")
         note = f"{command.author}: {command.reason}" if command.reason else command.author
         change = CancelAsked(key=job.key, note=note)
-        settle(self._system, ResourceName.from_key(job.resource), [change], deadline=self._deadline)
-        return self._after_cancel(job.key)
+        return self._after_cancel(self._changed(job, change))
 
-    def _after_cancel(self, key: str) -> Result:
-        job = self._job(key)
-        assert job is not None
+    def _changed(self, job: Job, change: Change) -> Job:
+        """The job after the change, which is made where it is: it may go elsewhere meanwhile."""
+        while True:
+            settle(self._system, ResourceName.from_key(job.resource), [change], deadline=self._deadline)
+            after = self._job(job.key)
+            assert after is not None
+            if after.resource == job.resource:
+                return after
+            job = after
+
+    def _after_cancel(self, job: Job) -> Result:
         if job.state is State.ENDED:
             return Result(status="done", message="cancelled; it will not run")
         if job.custom_job is None:
@@ -107,7 +114,7 @@ class Commander:
         try:
             self._system.submitter.cancel(job.custom_job)
         except VertexUnavailable as error:
-            log.warning("cancel_unanswered", extra={"job": key, "error": str(error)})
+            log.warning("cancel_unanswered", extra={"job": job.key, "error": str(error)})
             message = "Vertex AI did not answer; the sweep asks it again within a minute"
             return Result(status="done", message=message)
         return Result(status="done", message="Vertex AI is cancelling it; it ends shortly")

@@ -1,5 +1,6 @@
 """The admission cycle of one persistent resource: from the bell to the recorded answer."""
 
+from poolqueue.cycle.elsewhere import Elsewhere
 from poolqueue.cycle.run import end, ring, settle
 
-__all__ = ["end", "ring", "settle"]
+__all__ = ["Elsewhere", "end", "ring", "settle"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from poolqueue.cycle.snapshot import Snapshot, StoredJob
 from poolqueue.ports import Create, Replace, Write
 from poolqueue.records import (
     Queue,
+    ResourceName,
     job_path,
     queue_path,
     resource_path,
@@ -20,12 +21,21 @@ from poolqueue.records import (
 )
 from poolqueue.scheduling.admission import Decision
 from poolqueue.scheduling.changes import Change, CustomJobEnded, Preempted
-from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reserved, apply
-from poolqueue.scheduling.jobs import Job, Outcome, State, move
+from poolqueue.scheduling.events import (
+    Announced,
+    Changed,
+    Event,
+    Queued,
+    Reserved,
+    SuitorsCalled,
+    apply,
+)
+from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
 from poolqueue.scheduling.reckoning import reckon, told
-from poolqueue.scheduling.verdicts import Admit, Expire, Preempt, Reject, Wait
+from poolqueue.scheduling.relocating import alternatives_elsewhere, comes_free, whither
+from poolqueue.scheduling.verdicts import Admit, Expire, Preempt, Reject, Relocate, Wait
 from poolqueue.scheduling.waiting import Waiting
 
 TOKENS_KEPT = 20
@@ -65,7 +75,10 @@ class Draft:
             self.resource = apply(self.resource, event)
 
     def change(self, change: Change) -> None:
+        """A job that has gone to another resource meanwhile is not changed from here."""
         job = self.job(change.key)
+        if job is not None and not self.is_here(job):
+            job = None
         effect = change.on(job, self.resource, self._now)
         self.apply(*effect.events)
         if effect.job is not None:
@@ -84,6 +97,9 @@ class Draft:
         stored = self._snapshot.jobs.get(key)
         return None if stored is None else stored.job
 
+    def is_here(self, job: Job) -> bool:
+        return job.resource == self._snapshot.name.key
+
     def waiting(self) -> list[Waiting]:
         """All lines that compete now: the queue, what this draft puts back, and new arrivals."""
         lines = {line.key: line for line in self._snapshot.waiting_queue().waiting()}
@@ -91,7 +107,7 @@ class Draft:
             lines.pop(key, None)
         for key, moved in self.moved.items():
             lines.pop(key, None)
-            if moved.after.state is State.QUEUED:
+            if moved.after.state is State.QUEUED and self.is_here(moved.after):
                 lines[key] = waiting_line(moved.after)
         for key, stored in self._snapshot.arrivals.items():
             if key not in self.moved:
@@ -115,6 +131,8 @@ class Draft:
             tokens=(*job.tokens, token)[-TOKENS_KEPT:],
             inbox=False,
             not_before=None,
+            moves=0,
+            moved_at=None,
         )
         reservation = Reservation(
             token=token,
@@ -145,6 +163,37 @@ class Draft:
         job = self._snapshot.jobs[key].job
         self._set(replace(job, inbox=False))
         self._still_new.add(key)
+
+    def relocate(self, relocate: Relocate) -> None:
+        """It goes into the inbox of the other resource, whose next cycle takes it up; its line leaves."""
+        job = self.job(relocate.waiting.key)
+        assert job is not None
+        self._set(
+            move(
+                job,
+                State.QUEUED,
+                at=self._now,
+                reason=Reason.MOVED,
+                note=whither(
+                    relocate,
+                    here=ResourceName.from_key(job.resource).id,
+                    there=ResourceName.from_key(relocate.to).id,
+                ),
+                resource=relocate.to,
+                inbox=True,
+                alternatives=alternatives_elsewhere(job.resource, job.alternatives),
+                moves=job.moves + 1,
+                moved_at=self._now,
+            )
+        )
+
+    def call_suitors(self) -> Sequence[str]:
+        """The suitors who are to be told, once this is committed, that replicas came free."""
+        suitors = self.resource.suitors
+        if not suitors or not comes_free(self._snapshot.resource, self.resource, self._now):
+            return ()
+        self.apply(SuitorsCalled())
+        return suitors
 
     def reject(self, reject: Reject) -> None:
         job = self.job(reject.waiting.key)
@@ -269,6 +318,8 @@ def waiting_line(job: Job) -> Waiting:
         alternatives=job.alternatives,
         preemptions=job.preemptions,
         max_preemptions=job.max_preemptions,
+        moves=job.moves,
+        moved_at=job.moved_at,
     )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from poolqueue.announced import Span
 from poolqueue.config import policy_of
 from poolqueue.cycle.draft import Admission, Draft, Moved
+from poolqueue.cycle.elsewhere import Elsewhere, Looked
 from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.snapshot import COMMIT_BYTES, Snapshot, body_bytes, read_snapshot
 from poolqueue.observation import look, reserved_tokens
@@ -23,7 +24,7 @@ from poolqueue.scheduling.events import Event
 from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Job, State
 from poolqueue.scheduling.policies import Policy
-from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Wait
+from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Relocate, Wait
 from poolqueue.scheduling.waiting import Waiting
 from poolqueue.system import System
 
@@ -51,7 +52,8 @@ class Asked:
 @dataclass(frozen=True, kw_only=True)
 class Round:
     """What a round committed. `cancels`: custom jobs that are now to be cancelled; `more`: there is work that
-    this commit could not carry; `due`: when time alone changes something.
+    this commit could not carry; `due`: when time alone changes something. `goals` are the keys of resources
+    that jobs have gone to, `suitors` of those that are to be told of free replicas.
     """
 
     moved: Mapping[str, Moved] = field(default_factory=dict)
@@ -59,10 +61,19 @@ class Round:
     cancels: Sequence[str] = ()
     more: bool = False
     due: datetime | None = None
+    goals: Sequence[str] = ()
+    suitors: Sequence[str] = ()
+    looked: Looked | None = None
 
 
 def run_round(
-    system: System, name: ResourceName, asked: Asked, *, slots: Slots, announced: Mapping[str, Span]
+    system: System,
+    name: ResourceName,
+    asked: Asked,
+    *,
+    slots: Slots,
+    announced: Mapping[str, Span],
+    elsewhere: Elsewhere,
 ) -> Round:
     """One attempt. Raises `Conflict` when somebody else committed in between: then run it again."""
     snapshot = read_snapshot(system.documents, name, arrivals=asked.arrivals, endings=asked.endings)
@@ -74,14 +85,18 @@ def run_round(
     for ending in snapshot.endings:
         draft.end(ending)
     decision: Decision | None = None
+    looked: Looked | None = None
     policy = policy_of(system.settings, name.id)
     if asked.admit and _has_room(draft):
         _refresh(system, snapshot, draft)
         decision = _decide(system, draft, policy, slots, admit=not snapshot.more_arrivals)
+        if not snapshot.more_arrivals:
+            looked = elsewhere.look(system, decision, now=system.clock())
     drawing = _Drawing(system, snapshot, draft, policy, within=asked.submit_within)
     if decision is not None:
         drawing.add(decision)
-    return _commit(system, draft, decision, slots, announced=announced, drawing=drawing)
+    done = _commit(system, draft, decision, slots, announced=announced, drawing=drawing)
+    return done if looked is None else replace(done, due=_earliest(done.due, looked.opening), looked=looked)
 
 
 def _has_room(draft: Draft) -> bool:
@@ -142,6 +157,7 @@ class _Drawing:
         self._bytes = COMMIT_BYTES
         self._lines = NEW_LINES_LIMIT
         self.cancels: list[str] = []
+        self.goals: dict[str, None] = {}
         self.more = snapshot.more_arrivals or snapshot.more_endings
 
     def add(self, decision: Decision) -> None:
@@ -149,6 +165,8 @@ class _Drawing:
         waits = [decision.wait_of(line) for line in self._new_lines(decision)]
         news = [wait for wait in waits if self._arrives(wait.waiting.key) or _is_news(wait)]
         self._snapshot.read_jobs(self._to_be_read(decision, news))
+        for relocate in decision.relocates:
+            self._relocate(relocate)
         for admit in decision.admits:
             self._start(admit)
         for wait in news:
@@ -159,11 +177,12 @@ class _Drawing:
         for expire in decision.expires:
             self._end(expire)
         if not self._snapshot.more_arrivals:
-            self.cancels += filter(None, map(self._draft.preempt, decision.preempts))
+            self._preempt(decision)
         self._draft.reckon(decision, self._policy)
 
     def _to_be_read(self, decision: Decision, news: Sequence[Wait]) -> list[str]:
-        taken_up: list[Wait | Reject | Expire] = [*news, *decision.rejects, *decision.expires]
+        over: list[Reject | Expire] = [*decision.rejects, *decision.expires]
+        taken_up: list[Relocate | Wait | Reject | Expire] = [*decision.relocates, *news, *over]
         lines = [each.waiting.key for each in taken_up if not self._arrives(each.waiting.key)]
         preempted = [preempt.key for preempt in decision.preempts]
         admitted = [admit.waiting.key for admit in decision.admits]
@@ -195,6 +214,20 @@ class _Drawing:
             case unreachable:
                 assert_never(unreachable)
 
+    def _relocate(self, relocate: Relocate) -> None:
+        """Where it had a planned start, the others may do better without it."""
+        key = relocate.waiting.key
+        if self._arrives(key) or self._takes_up(key):
+            self._draft.relocate(relocate)
+            self.goals[relocate.to] = None
+
+    def _preempt(self, decision: Decision) -> None:
+        """Nobody makes room for a job that has left."""
+        left = {relocate.waiting.key for relocate in decision.relocates}
+        wanted = [each for each in decision.preempts if each.by not in left]
+        self.cancels += filter(None, map(self._draft.preempt, wanted))
+        self.more = self.more or any(plan.key in left for plan in decision.planned)
+
     def _admit(self, admit: Admit) -> None:
         job = self._waiting_job(admit.waiting.key)
         if job is None:
@@ -222,7 +255,7 @@ class _Drawing:
     def _waiting_job(self, key: str) -> Job | None:
         """The job of a line; None, and the line goes, if it does not wait any more."""
         job = self._draft.job(key)
-        if job is None or job.state is not State.QUEUED:
+        if job is None or job.state is not State.QUEUED or not self._draft.is_here(job):
             self._draft.drop_line(key)
             self.more = True
             return None
@@ -243,6 +276,7 @@ def _commit(
     announced: Mapping[str, Span],
     drawing: _Drawing,
 ) -> Round:
+    suitors = draft.call_suitors()
     writes = draft.writes(announced)
     versions = dict(
         zip((write.path for write in writes), system.documents.commit(writes), strict=True) if writes else ()
@@ -254,6 +288,8 @@ def _commit(
         moved=draft.moved,
         admissions=[(a, versions[job_path(a.job.key)]) for a in draft.admissions],
         cancels=drawing.cancels,
+        goals=[*drawing.goals],
+        suitors=suitors,
         more=drawing.more or full,
         due=None if decision is None else _due(decision, None if full else slots.more_at),
     )
@@ -261,7 +297,11 @@ def _commit(
 
 def _due(decision: Decision, more_slots_at: datetime | None) -> datetime | None:
     paced = more_slots_at if decision.paced else None
-    return min([at for at in (decision.due(), paced) if at is not None], default=None)
+    return _earliest(decision.due(), paced)
+
+
+def _earliest(*times: datetime | None) -> datetime | None:
+    return min((at for at in times if at is not None), default=None)
 
 
 def _log_decisions(draft: Draft) -> None:

@@ -21,11 +21,12 @@ from datetime import datetime, timedelta
 
 from poolqueue.announcing import Announcement, announce_and_remember
 from poolqueue.cycle.bell import BellHolder
+from poolqueue.cycle.elsewhere import Elsewhere
 from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.retrying import pause, until_settled
 from poolqueue.cycle.round import Asked, Round, run_round
 from poolqueue.cycle.submission import Submissions
-from poolqueue.ports import Conflict, Replace
+from poolqueue.ports import Conflict, PublishFailed, Replace
 from poolqueue.records import ResourceName, job_path, read_job, write_job
 from poolqueue.scheduling.changes import Change, CustomJobEnded
 from poolqueue.scheduling.events import Event
@@ -40,7 +41,7 @@ FAILURES_AT_ONCE = 8  # of 256 KB each, at the most, beside what the round admit
 log = logging.getLogger(__name__)
 
 
-def ring(system: System, name: ResourceName, *, deadline: datetime) -> None:
+def ring(system: System, name: ResourceName, *, deadline: datetime, elsewhere: bool = False) -> None:
     """Ask for an admission cycle of `name`: run it here, or leave it to whoever is running one.
 
     1. If somebody holds the bell, ring it and leave: they will go round again.
@@ -50,10 +51,14 @@ def ring(system: System, name: ResourceName, *, deadline: datetime) -> None:
     4. Wait for Vertex AI's answers; what was refused is put back, which may admit others.
     5. Note what was announced.
 
-    At `deadline` whatever is left is handed on to another invocation.
+    At `deadline` whatever is left is handed on to another invocation. With `elsewhere`, because replicas came
+    free there, a round is run in any case, and looks where all waiting jobs may go.
     """
-    with _cycle(system, name, deadline) as cycle:
-        if not cycle.bell.leave_to_holder() and not cycle.try_alone(Asked()):
+    looking = Elsewhere(system, name, everyone=elsewhere)
+    with _cycle(system, name, deadline, elsewhere=looking) as cycle:
+        if elsewhere:
+            cycle.make(Asked())
+        elif not cycle.bell.leave_to_holder() and not cycle.try_alone(Asked()):
             cycle.with_bell()
 
 
@@ -66,13 +71,14 @@ def settle(
     events: Sequence[Event] = (),
     arrivals: bool = False,
     linger: bool = True,
+    elsewhere: Elsewhere | None = None,
 ) -> None:
     """Make these changes, and in the same commit admit what now fits; empty the inbox too with `arrivals`.
 
     With many rivals for the resource's document the changes go first, alone, and a cycle is asked for after.
     Without `linger` it leaves at once what only needs a little time.
     """
-    with _cycle(system, name, deadline, linger=linger) as cycle:
+    with _cycle(system, name, deadline, linger=linger, elsewhere=elsewhere) as cycle:
         cycle.make(Asked(changes=changes, events=events, arrivals=arrivals, endings=arrivals))
 
 
@@ -98,10 +104,15 @@ def _note(system: System, ending: CustomJobEnded) -> None:
 
 @contextmanager
 def _cycle(
-    system: System, name: ResourceName, deadline: datetime, *, linger: bool = True
+    system: System,
+    name: ResourceName,
+    deadline: datetime,
+    *,
+    linger: bool = True,
+    elsewhere: Elsewhere | None = None,
 ) -> Iterator[_Cycle]:
     """A cycle whose submissions are settled however its rounds end."""
-    cycle = _Cycle(system, name, deadline, linger=linger)
+    cycle = _Cycle(system, name, deadline, linger=linger, elsewhere=elsewhere or Elsewhere(system, name))
     try:
         yield cycle
     finally:
@@ -109,13 +120,22 @@ def _cycle(
 
 
 class _Cycle:
-    def __init__(self, system: System, name: ResourceName, deadline: datetime, *, linger: bool) -> None:
+    def __init__(
+        self,
+        system: System,
+        name: ResourceName,
+        deadline: datetime,
+        *,
+        linger: bool,
+        elsewhere: Elsewhere,
+    ) -> None:
         self._system = system
         self._name = name
         self._deadline = deadline
         self._slots = Slots(system, name)
         self._submissions = Submissions(system, name)
         self._lingers = linger
+        self._elsewhere = elsewhere
         system.announced.enter(name.key)
         self.bell = BellHolder(system, name)
 
@@ -193,7 +213,14 @@ class _Cycle:
         announced = self._system.announced.pending(self._name.key)
         changes = [*asked.changes, *failures]
         asked = replace(asked, changes=changes, submit_within=self._submit_within())
-        done = run_round(system, self._name, asked, slots=self._slots, announced=announced)
+        done = run_round(
+            system,
+            self._name,
+            asked,
+            slots=self._slots,
+            announced=announced,
+            elsewhere=self._elsewhere,
+        )
         self._submissions.put_back(failures)
         self._system.announced.noted(self._name.key, announced)
         self._submissions.begin(list(done.admissions))
@@ -203,7 +230,24 @@ class _Cycle:
             for moved in done.moved.values()
         ]
         announce_and_remember(self._system, self._name, announcements)
-        return done
+        self._tell_others(done)
+        again = done.looked is not None and self._elsewhere.committed(done.looked)
+        return replace(done, more=True) if again else done
+
+    def _tell_others(self, done: Round) -> None:
+        """Those whom jobs have gone to, and whose jobs would come here. What is not told, sweeps find."""
+        try:
+            for key in done.goals:
+                self._ask_for(ResourceName.from_key(key))
+            for key in done.suitors:
+                self._ask_for(ResourceName.from_key(key), elsewhere=True)
+        except PublishFailed as error:
+            log.warning("others_not_told", extra={"resource": self._name.full, "error": str(error)})
+
+    def _ask_for(self, name: ResourceName, **how: bool) -> None:
+        """Ask for a cycle of that resource."""
+        body = json.dumps({"resource": name.full, **how}).encode()
+        self._system.publish(self._system.settings.sweeps_topic, body, {})
 
     def _linger(self, done: Round) -> bool:
         """Stay for what only needs a little time; True when another round is worth while."""
@@ -237,8 +281,7 @@ class _Cycle:
     def _hand_on(self) -> None:
         """Leave the bell rung, and ask for another invocation to take it."""
         self.bell.let_go(rung=True)
-        body = json.dumps({"resource": self._name.full}).encode()
-        self._system.publish(self._system.settings.sweeps_topic, body, {})
+        self._ask_for(self._name)
         log.info("cycle_handed_on", extra={"resource": self._name.full})
 
     def _note_announced(self) -> None:

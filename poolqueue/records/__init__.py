@@ -1,7 +1,14 @@
 """How jobs, resources, queues, bells, paces and settings are written as documents, and read back."""
 
 from poolqueue.records.bells import Bell, bell_path, read_bell, write_bell
-from poolqueue.records.jobs import endings_inbox, job_path, read_job, write_job
+from poolqueue.records.jobs import (
+    ARRIVAL_FIELDS,
+    endings_inbox,
+    job_path,
+    read_arrival,
+    read_job,
+    write_job,
+)
 from poolqueue.records.names import ResourceName, pace_path, region_key, resource_path
 from poolqueue.records.paces import read_pace, write_pace
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
@@ -9,6 +16,7 @@ from poolqueue.records.resources import read_resource, write_resource
 from poolqueue.records.settings import SettingsVersion, read_settings_version
 
 __all__ = [
+    "ARRIVAL_FIELDS",
     "Bell",
     "Line",
     "Queue",
@@ -19,6 +27,7 @@ __all__ = [
     "job_path",
     "pace_path",
     "queue_path",
+    "read_arrival",
     "read_bell",
     "read_job",
     "read_pace",

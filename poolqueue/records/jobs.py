@@ -37,7 +37,17 @@ _PLAIN = (
     "max_preemptions",
     "deadline",
     "max_wait",
+    "moved_at",
 )
+
+
+# What the line of a new job is made of, without what may be large: the request's body and the history.
+ARRIVAL_FIELDS = (
+    "team", "job_id", "variant", "resource", "priority", "created", "state", "inbox", "demands", "attempt",
+    "not_before", "deadline", "max_wait", "traits", "alternatives", "preemptions", "max_preemptions", "moves",
+    "moved_at",
+)  # fmt: skip
+_LEFT_OUT = {"digest": "", "display_name": "", "custom_job_body": "", "tokens": (), "history": ()}
 
 
 def job_path(key: str) -> str:
@@ -86,9 +96,15 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         history=tuple(_read_move(entry) for entry in fields["history"]),
         min_run=fields.get("min_run", 0),
         preemptions=fields.get("preemptions", 0),
+        moves=fields.get("moves", 0),
         alternatives=tuple(Alternative(**each) for each in fields.get("alternatives", ())),
         traits=read_traits(fields.get("traits")),
     )
+
+
+def read_arrival(fields: Mapping[str, Any]) -> Job:
+    """From `ARRIVAL_FIELDS` alone."""
+    return read_job({**_LEFT_OUT, **fields})
 
 
 def _write_wishes(job: Job) -> dict[str, Any]:
@@ -96,6 +112,7 @@ def _write_wishes(job: Job) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "min_run": job.min_run,
         "preemptions": job.preemptions,
+        "moves": job.moves,
         "alternatives": [{"resource": each.resource, "after": each.after} for each in job.alternatives],
     }
     if job.traits != NO_TRAITS:

@@ -193,7 +193,8 @@ def _read_line(
     alternatives: Sequence[_Alternatives],
 ) -> Waiting:
     team, job_id, priority, arrived, its_demands, attempt, not_before, is_new, *added = line
-    its_traits, its_alternatives, expires, deadline, preemptions, max_preemptions = added or _ADDED
+    its_traits, its_alternatives, expires, deadline, preemptions, max_preemptions, *moved = added or _ADDED
+    moves, moved_at = moved or (0, None)
     return Waiting(
         team=team,
         job_id=job_id,
@@ -209,6 +210,8 @@ def _read_line(
         alternatives=alternatives[its_alternatives],
         preemptions=preemptions,
         max_preemptions=max_preemptions,
+        moves=moves,
+        moved_at=_maybe_moment(moved_at),
     )
 
 
@@ -216,7 +219,8 @@ def _write_line(line: Waiting, demands: int, traits: int, alternatives: int) -> 
     fields = [line.team, line.job_id, line.priority, to_micros(line.arrived), demands]
     fields += [line.attempt, _maybe_micros(line.not_before), int(line.is_new)]
     rest = [traits, alternatives, _maybe_micros(line.expires), _maybe_micros(line.deadline)]
-    return [*fields, *rest, line.preemptions, line.max_preemptions]
+    moved = [line.moves, _maybe_micros(line.moved_at)] if line.moves else []
+    return [*fields, *rest, line.preemptions, line.max_preemptions, *moved]
 
 
 def _maybe_micros(at: datetime | None) -> int | None:

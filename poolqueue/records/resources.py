@@ -74,6 +74,7 @@ def write_resource(resource: Resource) -> dict[str, Any]:
         "share_half_life": resource.share_half_life.total_seconds(),
         "promises": [_write_promise(key, promise) for key, promise in resource.promises.items()],
         "overtakings": asdict(resource.overtakings),
+        "suitors": list(resource.suitors),
     }
     return {**fields, "keys": keys.listed()}
 
@@ -111,6 +112,7 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         share_half_life=timedelta(seconds=fields.get("share_half_life", DAY_SECONDS)),
         promises=dict(map(_read_promise, fields.get("promises", ()))),
         overtakings=Overtakings(**fields.get("overtakings", {})),
+        suitors=tuple(fields.get("suitors", ())),
     )
 
 

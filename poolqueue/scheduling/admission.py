@@ -13,7 +13,17 @@ from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource, total
 from poolqueue.scheduling.preemption import Claim, preemptions
 from poolqueue.scheduling.turns import Turn, Turns, in_turn, is_awake
-from poolqueue.scheduling.verdicts import Admit, Block, Expire, Overtaken, Preempt, Reject, Verdict, Wait
+from poolqueue.scheduling.verdicts import (
+    Admit,
+    Block,
+    Expire,
+    Overtaken,
+    Preempt,
+    Reject,
+    Relocate,
+    Verdict,
+    Wait,
+)
 from poolqueue.scheduling.waiting import Waiting
 
 UNKNOWN_SECONDS = 3_600.0  # who goes ahead of a job that waits for foreign use ends within this time
@@ -23,7 +33,7 @@ class Decision:
     """What is to be done now, on a board that must not change while the decision is looked at.
 
     `planned` are the planned starts, the most urgent first; `joined` by how much the use of teams that begin
-    to wait is raised.
+    to wait is raised. Who is relocated is decided apart, with a view of other resources (`relocating.py`).
     """
 
     def __init__(self, board: Board, *, now: datetime) -> None:
@@ -32,12 +42,17 @@ class Decision:
         self.admits: list[Admit] = []
         self.rejects: list[Reject] = []
         self.expires: list[Expire] = []
+        self.relocates: list[Relocate] = []
         self.preempts: list[Preempt] = []
         self.planned: list[PlannedStart] = []
         self.joined: Mapping[str, float] = {}
         self.obstacle: Block | None = None
         self.blocks: dict[int, Block] = {}
         self.paced: set[str] = set()
+
+    @property
+    def board(self) -> Board:
+        return self._board
 
     def waits(self) -> Iterator[Wait]:
         """Why each of the others waits, in no particular order."""
@@ -52,6 +67,7 @@ class Decision:
         yield from (admit.waiting for admit in self.admits)
         yield from (reject.waiting for reject in self.rejects)
         yield from (expire.waiting for expire in self.expires)
+        yield from (relocate.waiting for relocate in self.relocates)
 
     def due(self) -> datetime | None:
         """When time alone changes something, if it does."""
@@ -214,7 +230,7 @@ class _Pass:
         self._decision.rejects += [
             Reject(waiting=line, reason=reason, problems=group.problems)
             for line in group.lines
-            if line.is_new and is_awake(line, self._now)
+            if line.is_new and not line.alternatives and is_awake(line, self._now)
         ]
         return Block(reason=reason, note=group.problems[0].problem)
 

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
+    SUITORS_LIMIT,
     Backoff,
     Drain,
     Overtakings,
@@ -135,6 +136,18 @@ class Reckoned:
     overtakings: Overtakings
 
 
+@dataclass(frozen=True, kw_only=True)
+class Courted:
+    """The queue of the resource of this key holds jobs that would come here."""
+
+    suitor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuitorsCalled:
+    """All suitors are told that replicas came free; whose jobs find no room come to wait again."""
+
+
 Event = (
     Reserved
     | Released
@@ -148,6 +161,8 @@ Event = (
     | Changed
     | Announced
     | Reckoned
+    | Courted
+    | SuitorsCalled
 )
 
 
@@ -187,6 +202,10 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
                 share_half_life=event.share_half_life,
                 overtakings=event.overtakings,
             )
+        case Courted(suitor=suitor):
+            return replace(resource, suitors=tuple(sorted({*resource.suitors, suitor}))[:SUITORS_LIMIT])
+        case SuitorsCalled():
+            return replace(resource, suitors=())
         case unreachable:
             assert_never(unreachable)
 

@@ -127,6 +127,7 @@ class Job:
     `expected_run`, `min_run`, `max_preemptions`, `deadline` and `max_wait` are the request's, in seconds;
     `alternatives` are where else it may run than at `resource`. `not_before` is the request's at first, later
     when the next attempt may start. `preemptions` counts the attempts that were ended to make room.
+    `moves` counts how often in a row it went to the queue of an alternative, the last time at `moved_at`.
     `inbox` marks what the next cycle must take up: a new job, or one whose `ending` was only noted.
     `variant` tells the record of a refused request apart from the job that already has its id.
     """
@@ -169,6 +170,8 @@ class Job:
     alternatives: tuple[Alternative, ...] = ()
     traits: Traits = NO_TRAITS
     preemptions: int = 0
+    moves: int = 0
+    moved_at: datetime | None = None
 
     @property
     def expires(self) -> datetime | None:

@@ -13,6 +13,7 @@ from poolqueue.scheduling.jobs import Reason, job_key
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 RESERVATIONS_LIMIT = 2_000
+SUITORS_LIMIT = 20
 FRESH = timedelta(seconds=90)
 
 
@@ -156,7 +157,8 @@ class Resource:
 
     `epoch` counts reservations and releases; `waiting` is the number of lines in its queue; `foreign` and
     `surplus` are replicas held by others; `shards` is the number of its queue documents. `uses` are per team,
-    `promises` per key of a waiting job.
+    `promises` per key of a waiting job. `suitors` are the keys of resources whose queues hold jobs that
+    would come here, to be told when replicas come free.
     """
 
     name: str
@@ -179,6 +181,7 @@ class Resource:
     share_half_life: timedelta = timedelta(days=1)
     promises: Mapping[str, Promise] = field(default_factory=dict)
     overtakings: Overtakings = Overtakings()
+    suitors: tuple[str, ...] = ()
 
     @property
     def is_ready(self) -> bool:

@@ -107,4 +107,16 @@ class Preempt:
     note: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relocate:
+    """It goes to the queue of the resource `to`: it can start there now, or is expected to at `start`; where
+    it waits, at `instead`, if it is expected to start there at all.
+    """
+
+    waiting: Waiting
+    to: str
+    start: datetime | None = None
+    instead: datetime | None = None
+
+
 Verdict = Admit | Wait | Reject | Expire

@@ -17,7 +17,8 @@ class Waiting:
     `is_new`: not yet held against confirmed pools, so that it may still be refused for asking what none has.
     `deadline`: when it must have ended. `expires`: when it ends if it still waits, the earlier of `deadline`
     and the longest that its publisher lets it wait. `preemptions`: how often it was preempted;
-    `max_preemptions`: how often it may be, None for what the policy says.
+    `max_preemptions`: how often it may be, None for what the policy says. `moves`: how often in a row it left
+    a queue for another, `moved_at` when it came to this one.
     """
 
     team: str
@@ -34,6 +35,8 @@ class Waiting:
     alternatives: tuple[Alternative, ...] = ()
     preemptions: int = 0
     max_preemptions: int | None = None
+    moves: int = 0
+    moved_at: datetime | None = None
 
     @property
     def key(self) -> str:

@@ -92,7 +92,15 @@ class _Region:
             return
         name = ResourceName.from_full(full_name)
         listed = on_resource(self._listed, name)
-        ResourceSweep(self._system, name, resource, listed, at=self._at, allowance=allowance).run()
+        ResourceSweep(
+            self._system,
+            name,
+            resource,
+            listed,
+            at=self._at,
+            allowance=allowance,
+            known=[*self._known.values()],
+        ).run()
 
     def _is_fresh(self) -> bool:
         return self._system.clock() - self._at <= LISTING_FRESH

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from poolqueue.announcing import Announcement, announce
-from poolqueue.cycle import settle
+from poolqueue.cycle import Elsewhere, settle
 from poolqueue.ending import ended_change
 from poolqueue.observation import is_ours, observed
 from poolqueue.ports import (
@@ -65,7 +65,9 @@ class _Compared:
 
 
 class ResourceSweep:
-    """The sweep of one resource; `resource` was read before `listed` was asked for, which was `at`."""
+    """The sweep of one resource; `resource` was read before `listed` was asked for, which was `at`. `known`
+    are all resources of its region.
+    """
 
     def __init__(
         self,
@@ -76,12 +78,14 @@ class ResourceSweep:
         *,
         at: datetime,
         allowance: Allowance,
+        known: Sequence[Resource] = (),
     ) -> None:
         self._system = system
         self._name = name
         self._resource = resource
         self._listed = listed
         self._allowance = allowance
+        self._known = known
         self._now = at
         self._to_cancel: list[str] = []  # once the reason is recorded: a cancel without one would end the job
         self._max_pending = system.settings.of_resource(name.id).max_pending
@@ -115,7 +119,8 @@ class ResourceSweep:
         """What was observed goes with the first commit; the last one admits."""
         first, *rest = _chunks(changes)
         repair = partial(settle, self._system, self._name, deadline=self._allowance.deadline, linger=False)
-        repair(first, events=events, arrivals=True)
+        elsewhere = Elsewhere(self._system, self._name, everyone=True, known=self._known)
+        repair(first, events=events, arrivals=True, elsewhere=elsewhere)
         for chunk in rest:
             repair(chunk)
 

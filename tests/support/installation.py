@@ -13,6 +13,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -131,6 +132,7 @@ class Installation:
             **stand_in,
         )
         self._ids = itertools.count(1)
+        self._asked = 0
         self.fields = {
             "installation": "testing",
             "project": project,
@@ -213,6 +215,16 @@ class Installation:
     def sweep(self) -> None:
         swept.handle(self.system, self.delivery("sweeps", b"{}"))
 
+    def run_asked_cycles(self) -> list[dict[str, Any]]:
+        """Deliver what cycles have asked for on the topic `sweeps`, and what that asks for; all of it."""
+        asked = []
+        while len(found := self.publisher.on(f"projects/{self.project}/topics/sweeps")) > self._asked:
+            body = found[self._asked].body
+            self._asked += 1
+            asked.append(json.loads(body))
+            swept.handle(self.system, self.delivery("sweeps", body))
+        return asked
+
     def arrive(self, triggers: Triggers, event: CloudEventView) -> None:
         data_arrived.handle(self.system, triggers, event)
 
@@ -249,8 +261,8 @@ class Installation:
         assert fields is not None, f"there is no job {job_id}"
         return read_job(fields)
 
-    def resource(self) -> Resource:
-        fields = self.documents.read([resource_path(self.name)])[0].fields
+    def resource(self, id_: str = "shared") -> Resource:
+        fields = self.documents.read([resource_path(replace(self.name, id=id_))])[0].fields
         assert fields is not None, "the resource is not known yet"
         return read_resource(fields)
 
