@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -98,6 +98,7 @@ class Board:
         self.expectations = expectations
         self.groups: dict[_GroupKey, Group] = {}
         self.timed: dict[str, Waiting] = {}
+        self._shared: set[_GroupKey] = set()
         self._specs = specs(resource)
         self._demands: _Interned[tuple[Demand, ...]] = _Interned()
         self._traits: _Interned[Traits] = _Interned()
@@ -127,7 +128,8 @@ class Board:
         return (line for group in self.groups.values() for line in group.lines)
 
     def add(self, line: Waiting) -> None:
-        self.group_of(line).add(line)
+        self.group_of(line)
+        self._own(self._group_key(line)).add(line)
         self._watch(line)
 
     def _watch(self, line: Waiting) -> None:
@@ -137,7 +139,7 @@ class Board:
     def remove(self, line: Waiting) -> None:
         self.timed.pop(line.key, None)
         key = self._group_key(line)
-        group = self.groups[key]
+        group = self._own(key)
         group.remove(line)
         if not group.lines:
             del self.groups[key]
@@ -153,15 +155,22 @@ class Board:
             now=now,
         )
         twin._demands, twin._traits = self._demands, self._traits
-        is_alike = twin._specs == self._specs and twin._place is self._place
+        twin.timed, twin.groups = dict(self.timed), dict(self.groups)
+        self._shared, twin._shared = set(self.groups), set(self.groups)
+        is_alike = twin._place is self._place and _is_grown(self._specs, twin._specs)
         for key, group in self.groups.items():
-            if is_alike:
-                twin.groups[key] = replace(group, lines=[*group.lines])
-            else:
+            if not (is_alike and group.wanted):
                 twin.groups[key] = twin._new_group(group.lines[0])
                 twin.groups[key].lines = sorted(group.lines, key=twin._place)
-        twin.timed = dict(self.timed)
         return twin
+
+    def _own(self, key: _GroupKey) -> Group:
+        """The group, to be changed: a copy if another board has it too."""
+        group = self.groups[key]
+        if key in self._shared:
+            self._shared.discard(key)
+            group = self.groups[key] = replace(group, lines=[*group.lines])
+        return group
 
     def group_of(self, line: Waiting) -> Group:
         key = self._group_key(line)
@@ -220,7 +229,7 @@ class Board:
         self._arrange_pools(now)
         if before.pools != self.resource.pools:
             self._specs = specs(self.resource)
-            lines, self.groups = [*self.lines()], {}
+            lines, self.groups, self._shared = [*self.lines()], {}, set()
             for line in lines:
                 self.add(line)
 
@@ -266,6 +275,15 @@ def specs(resource: Resource) -> list[PoolSpec]:
         PoolSpec(id=", ".join(pool.ids), machine=pool.key.machine, disk=pool.key.disk, capacity=pool.capacity)
         for pool in resource.pools
     ]
+
+
+def _is_grown(before: Sequence[PoolSpec], after: Sequence[PoolSpec]) -> bool:
+    """Are they the same pools, none smaller than before? What had its pools then has the same ones still."""
+    return len(before) == len(after) and all(
+        replace(was, capacity=None) == replace(now, capacity=None)
+        and (was.capacity or 0) <= (now.capacity or 0)
+        for was, now in zip(before, after, strict=True)
+    )
 
 
 def seconds_of(at: datetime) -> float:

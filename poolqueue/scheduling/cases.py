@@ -17,16 +17,19 @@ from poolqueue.scheduling.waiting import Waiting
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`line` is one of the jobs of `board`, which stays as it is: a change makes another case."""
+    """`line` is one of the jobs of `board`, which stays as it is: a change makes another case. `known` is the
+    decision on it, if that was made already.
+    """
 
     board: Board
     line: Waiting
     now: datetime
     slots: int
+    known: Decision | None = None
 
     @cached_property
     def decision(self) -> Decision:
-        return decide(self.board, now=self.now, slots=self.slots)
+        return self.known or decide(self.board, now=self.now, slots=self.slots)
 
     @property
     def starts(self) -> bool:
@@ -52,10 +55,10 @@ class Case:
     # --- changed
 
     def of_resource(self, resource: Resource) -> Case:
-        return replace(self, board=self.board.copy(resource=resource, now=self.now))
+        return self._on(self.board.copy(resource=resource, now=self.now))
 
     def of_policy(self, policy: Policy) -> Case:
-        return replace(self, board=self.board.copy(policy=policy, now=self.now))
+        return self._on(self.board.copy(policy=policy, now=self.now))
 
     def asked_anew(self, **changes: Any) -> Case:
         """The job is cancelled and asked for anew with these changes: it arrives now."""
@@ -71,12 +74,15 @@ class Case:
         board = self.board.copy(now=self.now)
         board.remove(self.line)
         board.add(line)
-        return replace(self, board=board, line=line)
+        return self._on(board, line=line)
 
     def at(self, now: datetime) -> Case:
         """The same later, with nothing changed but that the resource was looked at again."""
         resource = replace(self.board.resource, observed_at=now)
-        return replace(self, board=self.board.copy(resource=resource, now=now), now=now)
+        return self._on(self.board.copy(resource=resource, now=now), now=now)
+
+    def _on(self, board: Board, **changes: Any) -> Case:
+        return replace(self, board=board, known=None, **changes)
 
 
 def _of_any_size(pool: Pool) -> PoolSpec:

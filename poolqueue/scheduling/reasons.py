@@ -98,7 +98,8 @@ class Explainer:
         self._board = board
         self._now = now
         self._slots = slots
-        self.verdicts = [*decide(board, now=now, slots=slots).verdicts()]
+        self._decision = decide(board, now=now, slots=slots)
+        self.verdicts = [*self._decision.verdicts()]
         self._positions = {verdict.waiting.key: at for at, verdict in enumerate(self.verdicts)}
 
     def explain(self, line: Waiting, *, highest_priority: int = HIGHEST_PRIORITY) -> Explanation:
@@ -106,7 +107,7 @@ class Explainer:
         does not wait.
         """
         verdict = self.verdicts[self._positions[line.key]]
-        case = Case(board=self._board, line=verdict.waiting, now=self._now, slots=self._slots)
+        case = self._case(verdict.waiting)
         place = self._place(case)
         if not isinstance(verdict, Wait):
             return Explanation(verdict=verdict, place=place, pools=tuple(_numbers(case, None)))
@@ -119,6 +120,9 @@ class Explainer:
             remedies=tuple(remedies),
             none_found=tuple(none_found),
         )
+
+    def _case(self, line: Waiting) -> Case:
+        return Case(board=self._board, line=line, now=self._now, slots=self._slots, known=self._decision)
 
     def _place(self, case: Case) -> Place:
         at, wanted = self._positions[case.line.key], case.wanted

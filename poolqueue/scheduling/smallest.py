@@ -33,8 +33,10 @@ from poolqueue.scheduling.remedies import (
 from poolqueue.scheduling.sharing import most_of
 
 HIGHEST_PRIORITY = 100
-MOST_TRIES, FEWEST_TRIES = 48, 4
-GROUPS_TRIED = 12_000  # a decision costs as much as there are groups
+# Candidates put to a decision, which costs the more the more groups there are: of one kind, and of all.
+MOST_TRIES = 48
+FEWEST_DECISIONS, MOST_DECISIONS = 6, 300
+GROUPS_LOOKED_AT = 24_000
 SHORTEST_TIMEOUT = 60
 
 
@@ -75,7 +77,20 @@ class NoneFound:
     is_all: bool
 
 
-Finder = Callable[[Case, int], Remedy | NoneFound]
+class _Trial:
+    """Puts remedies to the decision; `left`: how many more may be."""
+
+    def __init__(self, case: Case) -> None:
+        self.case = case
+        affordable = GROUPS_LOOKED_AT // max(1, len(case.board.groups))
+        self.left = max(FEWEST_DECISIONS, min(MOST_DECISIONS, affordable))
+
+    def works(self, remedy: Remedy) -> bool:
+        self.left -= 1
+        return remedy.apply(self.case).starts
+
+
+Finder = Callable[[_Trial], Remedy | NoneFound]
 
 
 def smallest_remedies(
@@ -86,13 +101,12 @@ def smallest_remedies(
     """
     if not case.wanted:
         return [], []
-    tries = max(FEWEST_TRIES, min(MOST_TRIES, GROUPS_TRIED // max(1, len(case.board.groups))))
-    hurdles = hurdles_of(case)
+    trial, hurdles = _Trial(case), hurdles_of(case)
     found: list[Remedy] = []
     missing: list[NoneFound] = []
     for overcome, find in _finders(highest_priority):
         if hurdles <= overcome:
-            outcome = find(case, tries)
+            outcome = find(trial)
             if isinstance(outcome, NoneFound):
                 missing += [outcome] if outcome.tried else []
             else:
@@ -129,13 +143,13 @@ def _finders(highest: int) -> Iterable[tuple[set[Hurdle], Finder]]:
 
 
 def _first(kind: Kind, candidates: Callable[[Case], Iterator[Remedy]]) -> Finder:
-    def find(case: Case, tries: int) -> Remedy | NoneFound:
-        tried, left = 0, candidates(case)
-        for remedy in islice(left, tries):
+    def find(trial: _Trial) -> Remedy | NoneFound:
+        tried, found = 0, candidates(trial.case)
+        for remedy in islice(found, min(MOST_TRIES, max(0, trial.left))):
             tried += 1
-            if remedy.apply(case).starts:
+            if trial.works(remedy):
                 return remedy
-        return NoneFound(kind=kind, tried=tried, is_all=next(left, None) is None)
+        return NoneFound(kind=kind, tried=tried, is_all=next(found, None) is None)
 
     return find
 
@@ -185,17 +199,17 @@ def _fewer(case: Case) -> Iterator[Remedy]:
         )
 
 
-def _longest_timeout(case: Case, tries: int) -> Remedy | NoneFound:
+def _longest_timeout(trial: _Trial) -> Remedy | NoneFound:
     """By halving, for turns do not depend on it: under `expected` they would, and under `fifo` nobody may go
     ahead.
     """
-    works, fails = SHORTEST_TIMEOUT, case.line.traits.timeout
-    is_sound = case.board.policy.ordering is Ordering.PRIORITY and works < fails and 2**tries > fails
-    if not is_sound or not ShorterTimeout(to=works).apply(case).starts:
+    works, fails = SHORTEST_TIMEOUT, trial.case.line.traits.timeout
+    is_sound = trial.case.board.policy.ordering is Ordering.PRIORITY and works < fails < 2**trial.left
+    if not is_sound or not trial.works(ShorterTimeout(to=works)):
         return NoneFound(kind=Kind.SHORTER_TIMEOUT, tried=int(is_sound), is_all=is_sound)
     while fails - works > 1:
         middle = (works + fails) // 2
-        if ShorterTimeout(to=middle).apply(case).starts:
+        if trial.works(ShorterTimeout(to=middle)):
             works = middle
         else:
             fails = middle
