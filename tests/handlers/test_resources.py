@@ -324,7 +324,7 @@ def test_an_ended_job_keeps_its_outcome_though_its_resource_is_deleted_after(
 
 
 def test_no_job_is_lost_where_one_commit_cannot_take_up_all(installation: Installation) -> None:
-    """Jobs that came while nothing was confirmed are refused then, or told what they lack, a few at a time."""
+    """Jobs that came while nothing was confirmed are refused, or told what they lack, a few at a time."""
     installation.stand_in.set_state(resource="shared", state="REBOOTING")
     fit = [f"fits-{n}" for n in range(30)]
     never = [f"never-{n}" for n in range(30)]
