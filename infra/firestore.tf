@@ -9,7 +9,9 @@ locals {
   }
 
   # Everything else is exempt: an index on every field would double what a write costs in time and storage.
-  collections = toset(["bells", "commands", "dead_letters", "jobs", "paces", "queues", "resources", "settings"])
+  collections = toset([
+    "bells", "commands", "dead_letters", "forecasts", "jobs", "paces", "queues", "resources", "settings",
+  ])
 }
 
 resource "google_firestore_database" "this" {

@@ -1,6 +1,7 @@
 """How jobs, resources, queues, bells, paces and settings are written as documents, and read back."""
 
 from poolqueue.records.bells import Bell, bell_path, read_bell, write_bell
+from poolqueue.records.forecasts import forecasts_path, read_scorecard, write_scorecard
 from poolqueue.records.jobs import (
     ARRIVAL_FIELDS,
     endings_inbox,
@@ -24,6 +25,7 @@ __all__ = [
     "SettingsVersion",
     "bell_path",
     "endings_inbox",
+    "forecasts_path",
     "job_path",
     "pace_path",
     "queue_path",
@@ -33,6 +35,7 @@ __all__ = [
     "read_pace",
     "read_queue",
     "read_resource",
+    "read_scorecard",
     "read_settings_version",
     "region_key",
     "resource_path",
@@ -41,4 +44,5 @@ __all__ = [
     "write_pace",
     "write_queue",
     "write_resource",
+    "write_scorecard",
 ]

@@ -29,13 +29,14 @@ class Course:
     """What a run forward showed: when each job starts, by key; `gone` are those that end without a start.
 
     `until`: how far it went; what did not start by then may start later. `is_over`: nothing would happen
-    any more, so that what did not start never does unless something changes.
+    any more, so that what did not start never does unless something changes. `decisions`: how many it took.
     """
 
     starts: Mapping[str, datetime]
     gone: Collection[str]
     until: datetime
     is_over: bool
+    decisions: int
 
 
 def run_forward(
@@ -46,15 +47,16 @@ def run_forward(
     of: Collection[str] | None = None,
     slots: int = ALL_SLOTS,
     limit: int = DECISIONS_LIMIT,
+    horizon: datetime | None = None,
 ) -> Course:
     """Decisions from `now` on, until nothing is left to happen, all jobs `of` these keys have started or
-    ended, or `limit` decisions were made. `board` is used up.
+    ended, `limit` decisions were made, or nothing more happens before `horizon`. `board` is used up.
 
     Foreign use and surplus stay as they are, the resource is taken to be confirmed all the time, and `slots`
     are granted per decision, and again a minute later where they were too few. Preempted attempts give their
     replicas back after a minute, and their jobs wait anew.
     """
-    return _Run(board, now=now, left=left, slots=slots).run(of, limit)
+    return _Run(board, now=now, left=left, slots=slots).run(of, limit, horizon)
 
 
 def expected_left(board: Board) -> Left:
@@ -77,31 +79,35 @@ class _Run:
         ]
         heapify(self._ends)
 
-    def run(self, of: Collection[str] | None, limit: int) -> Course:
+    def run(self, of: Collection[str] | None, limit: int, horizon: datetime | None) -> Course:
         awaited = set(self._waiting if of is None else of)
-        is_over = False
-        for _ in range(limit):
+        is_over, decisions = False, 0
+        while decisions < limit:
             self._decide()
+            decisions += 1
             awaited -= self._starts.keys() | self._gone
-            is_over = not self._advance()
-            if is_over or not awaited:
+            at = self._next_time()
+            is_over = at is None
+            if at is None or not awaited or (horizon is not None and at > horizon):
                 break
-        return Course(starts=self._starts, gone=self._gone, until=self._now, is_over=is_over)
+            self._advance(at)
+        return Course(
+            starts=self._starts, gone=self._gone, until=self._now, is_over=is_over, decisions=decisions
+        )
 
     # --- time
 
-    def _advance(self) -> bool:
-        """To when something happens next, if anything does."""
+    def _next_time(self) -> datetime | None:
+        """When something happens next, if anything does."""
         self._due = {at for at in self._due if at > self._now}
         end = time_of(self._ends[0][0]) if self._ends else None
-        times = [*self._due, *([max(self._now, end)] if end is not None else [])]
-        if not times:
-            return False
-        self._now = min(times)
+        return min([*self._due, *([max(self._now, end)] if end is not None else [])], default=None)
+
+    def _advance(self, at: datetime) -> None:
+        self._now = at
         while self._ends and time_of(self._ends[0][0]) <= self._now:
             _, token, is_preempted = heappop(self._ends)
             self._end(token, is_preempted=is_preempted)
-        return True
 
     def _end(self, token: str, *, is_preempted: bool) -> None:
         ended = self._board.resource.reservations.get(token)

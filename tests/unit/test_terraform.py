@@ -26,7 +26,7 @@ def test_terraform_makes_exactly_the_indexes_that_the_queries_need() -> None:
 
 
 def test_every_collection_that_is_written_is_exempt_from_automatic_indexes() -> None:
-    listed = re.search(r"collections = toset\(\[(.*)\]\)", FIRESTORE)
+    listed = re.search(r"collections = toset\(\[(.*?)\]\)", FIRESTORE, re.DOTALL)
 
     assert listed is not None
     assert set(re.findall(r'"(\w+)"', listed[1])) >= {collection for collection, _ in INDEXES}

@@ -19,6 +19,7 @@ from poolqueue.scheduling.pools import (
     Surplus,
     Unannounced,
 )
+from poolqueue.scheduling.scorecard import OpenForecast, Score, Scorecard, Totals
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 from poolqueue.scheduling.waiting import Waiting
 
@@ -174,4 +175,12 @@ WAITING = st.builds(
     alternatives=ALTERNATIVES,
     preemptions=COUNTS,
     max_preemptions=MAYBE_COUNTS,
+)
+SECONDS = st.floats(0, 1e7)
+FORECAST = {"made": TIMES, "p50": SECONDS, "p90": SECONDS, "sampled": st.tuples(SECONDS, SECONDS)}
+SCORECARDS = st.builds(
+    Scorecard,
+    open=st.dictionaries(TEXTS, st.builds(OpenForecast, **FORECAST, basis=COUNTS), max_size=4),
+    scores=st.lists(st.builds(Score, **FORECAST, waited=SECONDS), max_size=4).map(tuple),
+    totals=st.builds(Totals, scored=COUNTS, within_p50=COUNTS, within_p90=COUNTS, withdrawn=COUNTS),
 )

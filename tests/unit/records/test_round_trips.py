@@ -12,6 +12,7 @@ from poolqueue.records import (
     Queue,
     ResourceName,
     bell_path,
+    forecasts_path,
     job_path,
     pace_path,
     queue_path,
@@ -20,15 +21,17 @@ from poolqueue.records import (
     read_pace,
     read_queue,
     read_resource,
+    read_scorecard,
     resource_path,
     write_bell,
     write_job,
     write_pace,
     write_queue,
     write_resource,
+    write_scorecard,
 )
 from poolqueue.scheduling.pools import Reservation, Resource
-from tests.unit.records.building import IDS, JOBS, MAYBE_TIMES, PACES, RESOURCES, WAITING
+from tests.unit.records.building import IDS, JOBS, MAYBE_TIMES, PACES, RESOURCES, SCORECARDS, WAITING
 from tests.unit.scheduling.building import CPU, GPU
 
 NAME = ResourceName(project="demo-p", location="us-central1", id="shared")
@@ -83,6 +86,14 @@ def test_a_pace(pace) -> None:
     assert fields["schema"] == 1
 
 
+@given(SCORECARDS)
+def test_a_scorecard(card) -> None:
+    fields = stored(forecasts_path(NAME), write_scorecard(card))
+
+    assert read_scorecard(fields) == card
+    assert fields["schema"] == 1
+
+
 @settings(max_examples=40)
 @given(st.lists(WAITING, max_size=20, unique_by=lambda line: line.key))
 def test_a_queue(lines) -> None:
@@ -99,6 +110,7 @@ def test_what_is_not_there_yet_is_empty() -> None:
     assert read_bell(None) == Bell()
     assert not read_pace(None).taken
     assert read_queue([None]).waiting() == []
+    assert read_scorecard(None).open == {}
 
 
 @given(project=st.sampled_from(["demo-p", "example.com:demo-p"]), id_=IDS)
