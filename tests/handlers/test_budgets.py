@@ -113,6 +113,19 @@ def test_a_job_alone_costs_9_writes_10_reads_and_3_vertex_calls(tmp_path: Path, 
     assert cost.messages == 0
 
 
+def test_the_settings_in_force_cost_a_read_in_30_seconds(tmp_path: Path, demo_project: str) -> None:
+    with one_pool(tmp_path, demo_project, 1) as installation:
+        run_alone(installation, "before")
+        installation.sweep()
+        installation.system.refreshed()
+        known = run_alone(installation, "known")
+        installation.clock.advance(seconds=31)
+
+        again = run_alone(installation, "again")
+
+    assert again.reads == known.reads + 1
+
+
 def test_a_job_of_a_burst_that_fits_costs_6_writes_and_8_reads(
     tmp_path: Path, demo_project: str, firestore: FirestoreDocuments
 ) -> None:

@@ -128,3 +128,15 @@ def test_an_event_without_a_usable_time_starts_its_job_now(
 
     (job_id,) = jobs_of(installation)
     assert abs((installation.job(job_id).created - installation.clock()).total_seconds()) < 60
+
+
+def test_an_event_for_a_team_that_was_taken_away_is_kept_with_the_reason(installation: Installation) -> None:
+    """The triggers are those of the deployment, the teams those in force."""
+    gone = load_triggers(FILE.replace("    job:", "    team: gone\n    job:"))
+    installation.arrive(gone, event())
+    installation.arrive(gone, event())
+
+    (letter,) = installation.dead_letters()
+    assert letter["topic"] == "trigger arrived"
+    assert letter["problems"][0]["problem"] == "the settings in force have no such team"
+    assert jobs_of(installation) == []

@@ -80,6 +80,39 @@ def test_a_drain_of_something_else_is_refused(changes: dict[str, Any], path: str
     assert problems({**DRAIN, **changes}) == [path]
 
 
+APPLY = {"kind": "apply", "settings": "installation: prod\nteams: []", "reason": "x", "author": "ann"}
+
+
+def test_an_apply_has_the_text_of_settings_and_perhaps_what_they_were_made_from() -> None:
+    command = parse({**APPLY, "base_version": 3})
+
+    assert isinstance(command, Command)
+    assert (command.settings, command.base_version) == (APPLY["settings"], 3)
+    assert parse(b"", **APPLY, base_version="3") == command
+    assert parse({**APPLY, "base_version": 0}) != parse(APPLY)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"settings": None}, "settings"),
+        ({"settings": {"installation": "prod"}}, "settings"),
+        ({"settings": " \n"}, "settings"),
+        ({"settings": "#" * 200_001}, "settings"),
+        ({"base_version": -1}, "base_version"),
+        ({"base_version": "latest"}, "base_version"),
+        ({"job_id": "resnet"}, "job_id"),
+        ({"reason": None}, "reason"),
+    ],
+)
+def test_an_apply_that_is_not_clear_is_refused(changes: dict[str, Any], path: str) -> None:
+    assert path in problems({**APPLY, **changes})
+
+
+def test_only_an_apply_has_settings() -> None:
+    assert problems({**DRAIN, "settings": "x: 1", "base_version": 1}) == ["settings", "base_version"]
+
+
 def test_message_and_attribute_must_agree() -> None:
     assert problems(CANCEL, job_id="other") == ["job_id"]
 

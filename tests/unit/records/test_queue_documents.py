@@ -187,6 +187,35 @@ def test_alternatives_that_hardly_compress_never_outgrow_a_document() -> None:
     assert len(queue.lines) == 1_500
 
 
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queues, "SHARD_LINES", 5)
+
+
+def test_a_shard_counts_its_lines_by_team(small_shards: None) -> None:
+    mixed = [replace(line, team="vision") if n % 3 == 0 else line for n, line in enumerate(lines(12))]
+    queue = grown(mixed, at_once=5)
+    shards = [write_queue(queue, shard) for shard in range(queue.shards)]
+
+    assert [sum(queues.waiting_of(fields, team) for fields in shards) for team in ("research", "vision")] == [
+        8,
+        4,
+    ]
+    before = [{name: value for name, value in fields.items() if name != "teams"} for fields in shards]
+    assert sum(queues.waiting_of(fields, "vision") for fields in before) == 4
+
+
+def test_a_shard_tells_of_the_next_one_even_when_it_has_room_again(small_shards: None) -> None:
+    queue = grown(lines(6), at_once=5)
+    first, second = (write_queue(queue, shard) for shard in range(2))
+    assert (queues.has_successor(first), queues.has_successor(second)) == (True, False)
+
+    gone = next(key for key, line in queue.lines.items() if line.shard == 0)
+    emptier, _ = queue.changed(remove=[gone])
+
+    assert queues.has_successor(write_queue(emptier, 0))
+
+
 MANY = lines(60)
 
 
