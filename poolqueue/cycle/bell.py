@@ -35,6 +35,11 @@ class BellHolder:
         """Take the bell, unrung; False when somebody else has it, who is then asked for another round."""
         return until_settled(self._system, self._take_once)
 
+    def is_rung(self) -> bool:
+        """Has somebody asked us for another round, or taken the bell over?"""
+        bell = read_bell(self._read().fields)
+        return bell.rung or bell.holder != self._me
+
     def clear(self) -> None:
         """Before a further round: unring it and hold on for another lease. A lost hold is left as it is."""
         if self._version is not None and not self._write(self._mine()):

@@ -34,7 +34,7 @@ from poolqueue.scheduling.jobs import Reason
 from poolqueue.system import System
 
 WINDING_UP = timedelta(seconds=20)  # what is left of an invocation once its last call is answered
-STEP = timedelta(seconds=5)
+LISTEN_SECONDS = 2.0
 GATHER_SECONDS = 0.05
 FAILURES_AT_ONCE = 8  # of 256 KB each, at the most, beside what the round admits
 
@@ -250,12 +250,20 @@ class _Cycle:
         self._system.publish(self._system.settings.sweeps_topic, body, {})
 
     def _linger(self, done: Round) -> bool:
-        """Stay for what only needs a little time; True when another round is worth while."""
+        """Stay for what only needs a little time; True when another round is worth while: then, or as soon as
+        somebody rings or a submission has failed.
+        """
         if not self._is_due_soon(done):
             return False
         assert done.due is not None
-        wait = min(done.due - self._system.clock(), STEP)
-        self._system.sleep(max(0.0, wait.total_seconds()))
+        until = min(done.due, self._system.clock() + self._system.settings.timing.bell_lease / 2)
+        while (left := (until - self._system.clock()).total_seconds()) > 0:
+            self._system.sleep(min(left, LISTEN_SECONDS))
+            if self.bell.is_rung():
+                self.bell.clear()
+                break
+            if self._submissions.failures():
+                break
         return True
 
     def _is_due_soon(self, done: Round) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from poolqueue.scheduling.jobs import Job, Outcome
+from handlers import job_requested
+from poolqueue.scheduling.jobs import Job, Outcome, State
 from tests.support.installation import Installation, request
 
 TEAM = {"name": "research", "topics": ["job-requests"]}
@@ -52,6 +55,31 @@ def test_not_before_is_when_the_first_attempt_may_start(installation: Installati
 
     assert taken(installation, not_before=at.isoformat()).not_before == at
     assert not installation.events("custom_job_created")
+
+
+def test_who_stays_for_a_job_that_is_due_soon_takes_up_what_arrives_meanwhile(
+    installation: Installation,
+) -> None:
+    """Whoever brings another job finds the bell held, and leaves."""
+    due = installation.clock() + timedelta(seconds=20)
+    pauses: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        if not pauses:
+            installation.ask(request("awake"))
+        pauses.append(seconds)
+        installation.clock.sleep(seconds)
+
+    body = json.dumps(request("sleeper", not_before=due.isoformat())).encode()
+    delivery = installation.delivery("job-requests", body)
+    job_requested.handle(replace(installation.system, sleep=sleep), delivery)
+
+    started = {
+        job_id: next(move.at for move in installation.job(job_id).history if move.state is State.RESERVED)
+        for job_id in ("awake", "sleeper")
+    }
+    assert started["awake"] - installation.job("awake").created < timedelta(seconds=3)
+    assert started["sleeper"] >= due
 
 
 def test_min_run_is_at_most_the_timeout(installation: Installation) -> None:
