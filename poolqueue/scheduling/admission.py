@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from poolqueue.scheduling.board import Board, Group, seconds_of, time_of
+from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, Group, seconds_of, time_of
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.ordering import is_firm, leniency
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
@@ -179,7 +179,7 @@ class _Pass:
         self._planned: dict[PoolKey, PlannedStart] = {}
         self._places: dict[PoolKey, str] = {}
         self._ours = _without_others(board.resource)
-        self._claims: dict[PoolKey, Claim] = {}
+        self._claimed: set[PoolKey] = set()
 
     def run(self) -> None:
         turns = Turns(self._board, self._quotas, now=self._now)
@@ -189,8 +189,6 @@ class _Pass:
             if block is not None:
                 self._decision.blocks[id(turn.group)] = block
             turns.go_on(turn, admitted_for=None if block else self._mean(turn.group))
-        claims = list({id(claim): claim for claim in self._claims.values()}.values())
-        self._decision.preempts += preemptions(self._board, claims, self._free, self._quotas, now=self._now)
 
     def _consider(self, group: Group, line: Waiting) -> Block | None:
         """Start this job, or say why neither it nor the rest of its group starts."""
@@ -255,8 +253,7 @@ class _Pass:
         short = {key: n - self._free[key] for key, n in group.wanted if n > self._free[key]}
         if not short:
             return self._kept(group) if self._quotas else None
-        plan = self._plan(group, line)
-        self._claim(group, line)
+        plan = self._plan(group, line, self._make_room(group, line))
         wanted = dict(group.wanted)
         note = "; ".join(
             f"{self._board.names[key]}: needs {wanted[key]}, {max(0, self._free[key])} free" for key in short
@@ -308,12 +305,14 @@ class _Pass:
 
     # --- planned starts
 
-    def _plan(self, group: Group, line: Waiting) -> PlannedStart | None:
-        """The planned start that keeps others from delaying this job, if it is the first at all its pools."""
-        is_first = self._take_place(group, line)
+    def _plan(self, group: Group, line: Waiting, ending: Sequence[Preempt]) -> PlannedStart | None:
+        """The planned start that keeps others from delaying this job, if it is the first at all its pools.
+        `ending` are the attempts that are ended for it.
+        """
+        is_first = self._take_place(group, line, is_sure=bool(ending))
         if not is_first or not self._is_reachable(group):
             return None
-        at, spare = self._planned_start(group)
+        at, spare = self._planned_start(group, ending)
         is_known = at < INFINITY
         if not is_known:
             at = seconds_of(self._now) + UNKNOWN_SECONDS
@@ -325,13 +324,13 @@ class _Pass:
         self._decision.planned.append(plan)
         return plan
 
-    def _take_place(self, group: Group, line: Waiting) -> bool:
+    def _take_place(self, group: Group, line: Waiting, *, is_sure: bool = False) -> bool:
         """Keep later jobs from getting a planned start at these pools before this one; was it the first?
 
         Without this, a job of several pools would wait for ever while others get planned starts at one of
         them after the other.
         """
-        if not self._has_place(group, line):
+        if not is_sure and not self._has_place(group, line):
             return False
         is_first = not any(key in self._places for key, _ in group.wanted)
         for key, _ in group.wanted:
@@ -351,13 +350,24 @@ class _Pass:
             group.team, group.wanted
         )
 
-    def _planned_start(self, group: Group) -> tuple[float, dict[PoolKey, int]]:
-        return planned_start(group.wanted, self._free, self._board.ends, sorted(self._begun, key=by_time))
+    def _planned_start(self, group: Group, ending: Sequence[Preempt]) -> tuple[float, dict[PoolKey, int]]:
+        tokens = {each.token for each in ending}
+        soon = seconds_of(self._now) + CANCELLED_SECONDS
+        held = self._board.resource.reservations
+        begun = [*self._begun, *((soon, token, held[token].replicas) for token in tokens)]
+        ends = (end for end in self._board.ends if end[1] not in tokens) if tokens else self._board.ends
+        return planned_start(group.wanted, self._free, ends, sorted(begun, key=by_time))
 
-    def _claim(self, group: Group, line: Waiting) -> None:
-        if self._is_reachable(group) and not any(key in self._claims for key, _ in group.wanted):
-            claim = Claim(line=line, wanted=group.wanted)
-            self._claims |= {key: claim for key, _ in group.wanted}
+    def _make_room(self, group: Group, line: Waiting) -> list[Preempt]:
+        """The attempts that are ended for this job, if it is the first that lacks replicas of these pools."""
+        if not self._is_reachable(group) or any(key in self._claimed for key, _ in group.wanted):
+            return []
+        self._claimed |= {key for key, _ in group.wanted}
+        claim = Claim(line=line, wanted=group.wanted)
+        chosen = self._decision.preempts
+        found = preemptions(self._board, claim, self._free, self._quotas, chosen=chosen, now=self._now)
+        self._decision.preempts += found
+        return found
 
     def _is_reachable(self, group: Group) -> bool:
         return all(n <= self._board.capacity[key] for key, n in group.wanted)
