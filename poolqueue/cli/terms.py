@@ -31,7 +31,8 @@ class Terms:
     alternatives: tuple[Elsewhere, ...] = ()
 
 
-def terms_of(job: Job | Waiting) -> Terms:
+def terms_of(job: Job | Waiting, here: str) -> Terms:
+    """`here` is the key of the resource where it waits or ran: the others are elsewhere."""
     claimed = job.traits.claimed
     return Terms(
         expected_run=None if claimed is None else timedelta(seconds=claimed),
@@ -39,7 +40,7 @@ def terms_of(job: Job | Waiting) -> Terms:
         deadline=job.deadline,
         expires=job.expires,
         preemptions=job.preemptions,
-        alternatives=tuple(_elsewhere(each) for each in job.alternatives),
+        alternatives=tuple(_elsewhere(each) for each in job.alternatives if each.resource != here),
     )
 
 

@@ -91,7 +91,7 @@ def ended_view(job: Job) -> JobView:
         outcome=job.outcome,
         reason=job.reason,
         note=job.error or "",
-        terms=terms_of(job),
+        terms=terms_of(job, job.resource),
     )
 
 
@@ -211,7 +211,7 @@ def _holding(
         priority=None if job is None else job.priority,
         reason=reason,
         note=note,
-        terms=None if job is None else terms_of(job),
+        terms=None if job is None else terms_of(job, job.resource),
     )
 
 
@@ -246,7 +246,7 @@ def _waiting(verdict: Verdict, name: ResourceName, shares: _Shares, now: datetim
         priority=line.priority,
         reason=reason,
         note=note,
-        terms=terms_of(line),
+        terms=terms_of(line, name.key),
     )
 
 

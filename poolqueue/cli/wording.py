@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from poolqueue.cli.terms import Elsewhere
 from poolqueue.cli.text import clock_time, safe, short_time
 from poolqueue.cli.views import JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter
@@ -45,10 +46,23 @@ def time(job: JobView) -> str:
 
 
 def reason(job: JobView) -> str:
-    note = safe(job.note, limit=NOTE_LIMIT)
+    note = safe(job.note, limit=NOTE_LIMIT) + elsewhere(job)
     if job.reason is None:
         return note
     return f"{job.reason.value}: {note}" if note else job.reason.value
+
+
+def elsewhere(job: JobView) -> str:
+    """`; or on gpu-b, or on any in 12m05s`: where else a waiting job may start, and how long until it may."""
+    if job.state is not State.QUEUED or job.terms is None:
+        return ""
+    return "".join(f"; or on {_place(each, job.waited)}" for each in job.terms.alternatives)
+
+
+def _place(place: Elsewhere, waited: timedelta | None) -> str:
+    id_ = "any" if place.resource is None else name(place.resource.rsplit("/", 1)[-1])
+    left = place.after - (waited or timedelta())
+    return f"{id_} in {short_time(left)}" if left > timedelta() else id_
 
 
 LETTER_COLUMNS = ("time", "topic", "bytes", "refused as", "problem")

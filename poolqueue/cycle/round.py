@@ -110,7 +110,7 @@ def _has_room(draft: Draft) -> bool:
 def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     """Nobody admits on old news: if the last sweep is too long ago, look at Vertex AI now."""
     now = system.clock()
-    if draft.resource.is_fresh(now) or not draft.waiting():
+    if draft.resource.is_fresh(now) or not (draft.resource.suitors or draft.waiting()):
         return
     try:
         observed = look(
