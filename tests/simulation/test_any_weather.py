@@ -6,15 +6,26 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from handlers import job_requested
 from poolqueue.ports import CustomJobState, VertexUnavailable
+from poolqueue.records import queue_path, read_queue
 from poolqueue.scheduling.jobs import State
 from tests.support.faults import Death, Killed, mortal
-from tests.support.installation import GPU, SMALL, Installation, pool, request, worker_pool_spec
+from tests.support.installation import (
+    GPU,
+    LOCATION,
+    SMALL,
+    Installation,
+    pool,
+    request,
+    worker_pool_spec,
+)
 from tests.support.soundness import check
 
 STEPS = 60
@@ -24,8 +35,11 @@ CALM_SWEEPS = 60
 class Weather:
     """One seeded life. A failure names its seed: run that test again."""
 
-    def __init__(self, installation: Installation, seed: int) -> None:
+    def __init__(
+        self, installation: Installation, seed: int, *, resources: tuple[str, ...] = ("shared",)
+    ) -> None:
         self._installation = installation
+        self._resources = resources
         self._chance = random.Random(seed)
         self._asked: list[str] = []
         self._delivered = []
@@ -49,6 +63,7 @@ class Weather:
             (2, self._resize),
             (2, self._foreign_job),
             (3, self._die_while_asking),
+            *([(6, self._run_asked_cycles)] if len(self._resources) > 1 else []),
         ]
         weights, choices = zip(*acts, strict=True)
         (act,) = self._chance.choices(choices, weights)
@@ -58,12 +73,14 @@ class Weather:
         """Nothing goes wrong any more, and every custom job ends."""
         here = self._installation
         here.stand_in.behave(errors=[], over_capacity="pend")
-        here.command(kind="resume", persistent_resource="shared")
-        for pool_id in ("small", "gpu"):
-            here.stand_in.change_pools(resource="shared", resize={pool_id: 4})
+        for id_ in self._resources:
+            here.command(kind="resume", persistent_resource=id_)
+            for pool_id in ("small", "gpu"):
+                here.stand_in.change_pools(resource=id_, resize={pool_id: 4})
         for _ in range(CALM_SWEEPS):
             here.clock.advance(minutes=3)
             here.sweep()
+            here.run_asked_cycles()
             if all(here.job(each).state is State.ENDED for each in self._asked):
                 return
             for custom_job in here.alive():
@@ -82,7 +99,18 @@ class Weather:
         if self._chance.random() < 0.4:
             replicas = self._chance.randint(1, 2)
             specs.append(worker_pool_spec(machine=self._chance.choice([SMALL, GPU]), replicas=replicas))
-        return request(job_id, *specs, priority=self._chance.randint(0, 100))
+        return request(job_id, *specs, priority=self._chance.randint(0, 100), **self._places())
+
+    def _places(self) -> dict[str, Any]:
+        """A home, and perhaps others in any order, some of them later."""
+        home, *others = self._chance.sample(self._resources, len(self._resources))
+        if not others or self._chance.random() < 0.2:
+            return {"job_spec": {"persistentResourceId": home}}
+        named = [*others, "any"][: self._chance.randint(1, len(others) + 1)]
+        alternatives = [
+            {"persistent_resource": each, "after": self._chance.choice([0, 0, 60, 600])} for each in named
+        ]
+        return {"job_spec": {"persistentResourceId": home}, "alternatives": alternatives}
 
     def _deliver_again(self) -> None:
         if self._delivered:
@@ -117,6 +145,9 @@ class Weather:
     def _sweep(self) -> None:
         self._installation.sweep()
 
+    def _run_asked_cycles(self) -> None:
+        self._installation.run_asked_cycles()
+
     def _time_passes(self) -> None:
         self._installation.clock.advance(seconds=self._chance.choice([5, 61, 200, 600]))
 
@@ -140,11 +171,12 @@ class Weather:
 
     def _drain_or_resume(self) -> None:
         kind = self._chance.choice(["drain", "resume"])
-        self._installation.command(kind=kind, persistent_resource="shared")
+        where = self._chance.choice(self._resources)
+        self._installation.command(kind=kind, persistent_resource=where)
 
     def _resize(self) -> None:
         sizes = {self._chance.choice(["small", "gpu"]): self._chance.randint(1, 5)}
-        self._installation.stand_in.change_pools(resource="shared", resize=sizes)
+        self._installation.stand_in.change_pools(resource=self._chance.choice(self._resources), resize=sizes)
 
     def _foreign_job(self) -> None:
         body = request("foreign")["custom_job"]
@@ -164,3 +196,34 @@ def test_in_any_weather_every_job_ends_once(tmp_path: Path, demo_project: str, s
         states = {each: installation.states(each)[-5:] for each in weather.jobs}
         assert {last[-1] for last in states.values()} == {"ended"}, states
         check(installation, "first", *weather.jobs)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_in_any_weather_a_job_with_alternatives_ends_once_and_waits_in_one_place(
+    tmp_path: Path, demo_project: str, seed: int
+) -> None:
+    names = ("shared", "other", "third")
+    pools = [pool(SMALL, 2, id="small"), pool(GPU, 2, id="gpu")]
+    resources = [{"project": demo_project, "location": LOCATION, "id": id_, "pools": pools} for id_ in names]
+    with Installation(tmp_path, demo_project, persistent_resources=resources) as installation:
+        weather = Weather(installation, seed, resources=names)
+        for id_ in names:
+            installation.ask(request(f"first-on-{id_}", job_spec={"persistentResourceId": id_}))
+        for _ in range(STEPS):
+            weather.blow()
+            _check_that_each_waits_in_one_place(installation, names)
+        weather.calm()
+
+        states = {each: installation.states(each)[-5:] for each in weather.jobs}
+        assert {last[-1] for last in states.values()} == {"ended"}, states
+        firsts = [f"first-on-{id_}" for id_ in names]
+        check(installation, *firsts, *weather.jobs, on=names)
+
+
+def _check_that_each_waits_in_one_place(installation: Installation, names: tuple[str, ...]) -> None:
+    lines: list[str] = []
+    for id_ in names:
+        name = replace(installation.name, id=id_)
+        fields = installation.documents.read([queue_path(name, 0)])[0].fields
+        lines += [] if fields is None else read_queue([fields]).lines
+    assert len(lines) == len(set(lines)), lines

@@ -3,42 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from poolqueue.ports import INSTALLATION_LABEL, TOKEN_LABEL, Query
 from poolqueue.scheduling.jobs import State
-from poolqueue.scheduling.pools import occupied
+from poolqueue.scheduling.pools import Resource, occupied
 from tests.support.installation import Installation
 
 WITH_RESERVATION = {State.RESERVED, State.SUBMITTED, State.RUNNING, State.CANCELLING}
 
 
-def check(installation: Installation, *job_ids: str) -> None:
-    """Nothing lost, nothing twice, every replica accounted for, every change announced."""
+def check(installation: Installation, *job_ids: str, on: tuple[str, ...] = ("shared",)) -> None:
+    """Nothing lost, nothing twice, every replica accounted for, every change announced; `on` are the ids of
+    all persistent resources.
+    """
     jobs = {job_id: installation.job(job_id) for job_id in job_ids}
-    _nothing_is_left_over(installation)
-    _reservations_are_those_of_the_jobs(installation, jobs)
-    _custom_jobs_are_those_of_the_reservations(installation)
+    resources = [installation.resource(id_) for id_ in on]
+    _nothing_is_left_over(installation, on)
+    _reservations_are_those_of_the_jobs(resources, jobs)
+    _custom_jobs_are_those_of_the_reservations(installation, resources)
     _every_change_was_announced(installation, jobs)
     _no_token_was_sent_twice(installation)
-    _no_pool_was_over_capacity(installation)
+    _no_pool_was_over_capacity(resources)
 
 
-def _nothing_is_left_over(installation: Installation) -> None:
-    query = Query(collection="jobs", where={"inbox": installation.name.key})
-    assert not installation.documents.find(query), "jobs are left in the inbox"
+def _nothing_is_left_over(installation: Installation, on: tuple[str, ...]) -> None:
+    for id_ in on:
+        query = Query(collection="jobs", where={"inbox": replace(installation.name, id=id_).key})
+        assert not installation.documents.find(query), f"jobs are left in the inbox of {id_}"
 
 
-def _reservations_are_those_of_the_jobs(installation: Installation, jobs) -> None:
-    reserved = Counter(r.job_id for r in installation.resource().reservations.values())
+def _reservations_are_those_of_the_jobs(resources: list[Resource], jobs) -> None:
+    reserved = Counter(r.job_id for resource in resources for r in resource.reservations.values())
     wanted = Counter(job_id for job_id, job in jobs.items() if job.state in WITH_RESERVATION)
     assert reserved == wanted
     tokens = {job.token for job in jobs.values() if job.state in WITH_RESERVATION}
-    assert tokens == set(installation.resource().reservations)
+    assert tokens == {token for resource in resources for token in resource.reservations}
 
 
-def _custom_jobs_are_those_of_the_reservations(installation: Installation) -> None:
+def _custom_jobs_are_those_of_the_reservations(installation: Installation, resources: list[Resource]) -> None:
     alive = [job.labels[TOKEN_LABEL] for job in installation.alive() if INSTALLATION_LABEL in job.labels]
-    assert sorted(alive) == sorted(installation.resource().reservations)
+    assert sorted(alive) == sorted(token for resource in resources for token in resource.reservations)
 
 
 def _every_change_was_announced(installation: Installation, jobs) -> None:
@@ -57,7 +62,7 @@ def _no_token_was_sent_twice(installation: Installation) -> None:
     assert len(sent) == len(set(sent))
 
 
-def _no_pool_was_over_capacity(installation: Installation) -> None:
-    resource = installation.resource()
-    taken = occupied(resource)
-    assert all(taken[pool.key] <= pool.capacity for pool in resource.pools)
+def _no_pool_was_over_capacity(resources: list[Resource]) -> None:
+    for resource in resources:
+        taken = occupied(resource)
+        assert all(taken[pool.key] <= pool.capacity for pool in resource.pools)
