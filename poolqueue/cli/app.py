@@ -52,6 +52,7 @@ from poolqueue.cli.simulation_arguments import (
     RunTimes,
     TraceFile,
 )
+from poolqueue.cli.stats import stats
 from poolqueue.messages import CommandKind
 from poolqueue.scheduling.jobs import State
 from poolqueue.simulation.run import RunTimesMode
@@ -197,6 +198,7 @@ def simulate(
         simulate_history(opened, history, machines, output, asked, trace=trace, resource=resource)
 
 
+app.command("stats", epilog=EXIT_CODES)(stats)
 app.command("settings", epilog=EXIT_CODES)(show_settings)
 app.command("diff", epilog=EXIT_CODES)(diff)
 app.command("apply", epilog=EXIT_CODES)(apply)

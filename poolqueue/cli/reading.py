@@ -73,7 +73,7 @@ class Reader:
         """The resources known in the regions, or the one named. Documents of up to `details` jobs per
         resource that hold replicas are read, for their priority and exact state.
         """
-        views = (self._view(name, now, details) for name in self._names(only))
+        views = (self._view(name, now, details) for name in self.names(only))
         return [view for view in views if view is not None]
 
     def ended(self, *, limit: int) -> list[JobView]:
@@ -82,7 +82,8 @@ class Reader:
         found = self.documents.find(query)
         return [ended_view(read_ended(each.fields)) for each in found if each.fields]
 
-    def _names(self, only: ResourceName | str | None) -> list[ResourceName]:
+    def names(self, only: ResourceName | str | None) -> list[ResourceName]:
+        """Of the resources known in the regions; or of the one named, in each region where it may be."""
         if isinstance(only, ResourceName):
             return [only]
         if only is not None:
