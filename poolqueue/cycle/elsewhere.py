@@ -7,26 +7,22 @@ here, and a place that filled up meanwhile is one more queue to wait in.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
-from poolqueue.allowed import may_use
+from poolqueue.cycle.goals import Goals, Regions
 from poolqueue.cycle.sites import Site, read_sites
-from poolqueue.ports import Conflict, Create, Query, Replace, Write
+from poolqueue.ports import Conflict, Create, Replace, Write
 from poolqueue.records import (
     ResourceName,
-    read_resource,
-    region_key,
     write_resource,
 )
 from poolqueue.scheduling.admission import Decision
-from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.board import specs
 from poolqueue.scheduling.events import Courted, apply
-from poolqueue.scheduling.jobs import Demand, Reason
-from poolqueue.scheduling.matching import Matched, match_pools
-from poolqueue.scheduling.pools import SUITORS_LIMIT, Resource, free
+from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.pools import SUITORS_LIMIT, Resource
 from poolqueue.scheduling.relocating import (
     Candidate,
     can_run_nowhere,
@@ -41,10 +37,9 @@ from poolqueue.scheduling.verdicts import Reject, Wait
 from poolqueue.scheduling.waiting import Waiting
 from poolqueue.system import System
 
-RESOURCES_LIMIT = 500
 SITES_LIMIT = 10
-ANY_LIMIT = 5
 RELOCATIONS_LIMIT = 30
+COMPARED_LIMIT = 2_000  # lines of a queue: with more of them, only sweeps take the time to compare
 LOOKS_AGAIN = 3
 
 _UNMATCHED = {Reason.NO_MATCHING_POOL, Reason.ABOVE_CAPACITY}
@@ -79,11 +74,10 @@ class Elsewhere:
         self._system = system
         self._name = name
         self._everyone = everyone
-        self._known = known
+        self._regions: Regions = {} if known is None else {(name.project, name.location): known}
         self._since = system.clock()
         self._seen: set[str] = set()
         self._again = LOOKS_AGAIN
-        self._matching: dict[tuple[str, tuple[Demand, ...]], list[str]] = {}
 
     def look(self, system: System, decision: Decision, *, now: datetime) -> Looked:
         """Add to the decision who goes elsewhere, and who can run nowhere."""
@@ -116,83 +110,44 @@ class Elsewhere:
 
     def _look_for(self, decision: Decision, due: Sequence[Wait], now: datetime) -> Sequence[Site]:
         """The sites that jobs still want to go to, and which do not know of it."""
-        here = self._name.key
+        goals = Goals(self._system.documents, self._system.settings, self._name, self._regions)
         candidates = [
-            Candidate(line=line, goals=self._goals(line, open_alternatives(line, here, now)))
+            Candidate(line=line, goals=goals.of(line, open_alternatives(line, self._name.key, now)))
             for line in (wait.waiting for wait in due)
         ]
         stuck = [wait for wait in due if wait.waiting.is_new and wait.reason in _UNMATCHED]
-        anywhere = {wait.waiting.key: self._goals(wait.waiting, wait.waiting.alternatives) for wait in stuck}
-        keys = dict.fromkeys(key for goals in (c.goals for c in candidates) for key in goals)
-        keys |= dict.fromkeys(key for goals in anywhere.values() for key in goals)
+        anywhere = {wait.waiting.key: goals.of(wait.waiting, wait.waiting.alternatives) for wait in stuck}
+        keys = dict.fromkeys(chain.from_iterable([*(each.goals for each in candidates), *anywhere.values()]))
         sites = read_sites(
             self._system, [*keys][:SITES_LIMIT], expectations=decision.board.expectations, now=now
         )
-        boards = {key: site.board for key, site in sites.items() if site.board is not None}
-        found = relocations(decision.board, decision, candidates, boards, now=now)
-        decision.relocates += found[:RELOCATIONS_LIMIT]
+        self._relocate(decision, candidates, sites, now)
         for wait in stuck:
             resources = [sites[key].resource if key in sites else None for key in anywhere[wait.waiting.key]]
             if can_run_nowhere(wait.waiting, resources, now):
                 decision.rejects.append(_reject(decision, wait))
-        leaving = {line.key for line in decision.leaving()}
-        wanted = {key for each in candidates if each.line.key not in leaving for key in each.goals}
-        return [site for key, site in sites.items() if key in wanted and self._is_to_be_courted(site)]
+        return self._to_be_courted(decision, candidates, sites)
 
-    # --- where to
-
-    def _goals(self, line: Waiting, alternatives: Iterable[Alternative]) -> tuple[str, ...]:
-        """Keys in the asked order; one that is named is no part of any."""
-        team = self._system.settings.team_named(line.team)
-        if team is None:
-            return ()
-        named = {each.resource for each in line.alternatives}
-        goals: dict[str, None] = {}
-        for each in alternatives:
-            keys = (
-                [key for key in self._any(line) if key not in named]
-                if each.resource is None
-                else [each.resource]
-            )
-            allowed = (
-                key for key in keys if may_use(ResourceName.from_key(key), team, self._system.settings)
-            )
-            goals |= dict.fromkeys(allowed)
-        goals.pop(self._name.key, None)
-        return tuple(goals)
-
-    def _any(self, line: Waiting) -> list[str]:
-        """Resources of this project and region whose pools match, one with room before others. All are
-        looked at anew: what was read of them here only chooses among many.
-        """
-        kind = (line.team, line.demands)
-        if kind not in self._matching:
-            team = self._system.settings.team_named(line.team)
-            ranked = sorted(
-                (rank, each.name)
-                for each in self._region()
-                if each.name != self._name.full
-                and team is not None
-                and may_use(ResourceName.from_full(each.name), team, self._system.settings)
-                and (rank := _rank(line.demands, each)) is not None
-            )
-            self._matching[kind] = [ResourceName.from_full(name).key for _, name in ranked[:ANY_LIMIT]]
-        return self._matching[kind]
-
-    def _region(self) -> Sequence[Resource]:
-        if self._known is None:
-            where = {"region": region_key(self._name.project, self._name.location)}
-            query = Query(collection="resources", where=where, limit=RESOURCES_LIMIT)
-            found = self._system.documents.find(query)
-            self._known = [read_resource(each.fields) for each in found if each.fields]
-        return self._known
+    def _relocate(
+        self, decision: Decision, candidates: Sequence[Candidate], sites: Mapping[str, Site], now: datetime
+    ) -> None:
+        boards = {key: site.board for key, site in sites.items() if site.board is not None}
+        queues = [board.resource.waiting for board in (decision.board, *boards.values())]
+        compare = self._everyone or max(queues) <= COMPARED_LIMIT
+        found = relocations(decision.board, decision, candidates, boards, now=now, compare=compare)
+        decision.relocates += found[:RELOCATIONS_LIMIT]
 
     # --- courting
 
-    def _is_to_be_courted(self, site: Site) -> bool:
-        if site.resource is None:
-            return True
-        suitors = site.resource.suitors
+    def _to_be_courted(
+        self, decision: Decision, candidates: Sequence[Candidate], sites: Mapping[str, Site]
+    ) -> list[Site]:
+        leaving = {line.key for line in decision.leaving()}
+        wanted = {key for each in candidates if each.line.key not in leaving for key in each.goals}
+        return [site for key, site in sites.items() if key in wanted and self._is_new_to(site)]
+
+    def _is_new_to(self, site: Site) -> bool:
+        suitors = () if site.resource is None else site.resource.suitors
         return self._name.key not in suitors and len(suitors) < SUITORS_LIMIT
 
     def _court(self, site: Site) -> bool:
@@ -225,16 +180,6 @@ def _may_go(decision: Decision, now: datetime) -> Iterator[Wait]:
         wait = decision.wait_of(line)
         if wait.reason is not Reason.PACED:
             yield wait
-
-
-def _rank(demands: Sequence[Demand], resource: Resource) -> tuple[int, int] | None:
-    """Room now first, then the shorter queue; last what is not known well enough to be ruled out."""
-    match = match_pools(demands, specs(resource))
-    if not isinstance(match, Matched):
-        return None if resource.is_ready else (2, resource.waiting)
-    left = free(resource)
-    has_room = resource.is_ready and all(n <= left[key] for key, n in match.demands)
-    return (0 if has_room else 1, resource.waiting)
 
 
 def _reject(decision: Decision, wait: Wait) -> Reject:

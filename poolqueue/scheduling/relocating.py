@@ -121,13 +121,17 @@ def relocations(
     there: Mapping[str, Board],
     *,
     now: datetime,
+    compare: bool = True,
 ) -> list[Relocate]:
     """Who goes where. `decision` is that of `here`, where all of `candidates` wait; `there` are the boards
-    of their goals by key, which are used up; a goal without a board is none.
+    of their goals by key, which are used up; a goal without a board is none. Without `compare` they go only
+    where they can start now.
     """
     waits = {each.line.key: decision.wait_of(each.line) for each in candidates}
     moving = [each for each in candidates if _may_leave(waits[each.line.key], now)]
     starting = _starting(moving, there, now)
+    if not compare:
+        return starting
     gone = {each.waiting.key for each in starting}
     staying = [each for each in moving if each.line.key not in gone and _may_wait_elsewhere(each.line, now)]
     return [*starting, *_earlier(here, waits, staying, there, now)]

@@ -291,6 +291,24 @@ def test_jobs_without_alternatives_cost_no_look_elsewhere(installation: Installa
     assert reads("beside") == before
 
 
+def test_a_move_costs_a_bounded_number_of_calls(installation: Installation) -> None:
+    installation.finish("on-b")
+    installation.sweep()
+    meter = Meter(installation)
+
+    with meter.running():
+        ask(installation, "j", alternatives=["b"])
+        installation.run_asked_cycles()
+    installation.finish_quietly("j")
+    with meter.running():
+        installation.deliver_log_lines()
+
+    assert meter.cost.reads <= 19
+    assert meter.cost.writes <= 14
+    assert meter.cost.vertex_calls <= 3
+    assert meter.cost.messages == 1
+
+
 # --- it is followed --------------------------------------------------------------------------------------
 
 
