@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from infra.local.checker.copies import by_job, job_of, overlaps, repeated_tokens
+from infra.local.checker.copies import after_success, by_job, job_of, overlaps, repeated_tokens
 from infra.local.checker.entries import Entry, Malformed, OverCapacity, entries_of, read_journal
 from infra.local.checker.lives import lives_of, process_findings
 from infra.local.checker.occupancy import occupancy_of
@@ -50,6 +50,7 @@ def check_journal(lines: Iterable[Mapping[str, Any]], *, allow_over_capacity: bo
         *_unreadable(entries),
         *occupancy.findings,
         *overlaps(jobs),
+        *after_success(jobs),
         *repeated_tokens(entries),
         *lives.findings,
         *process_findings(entries),

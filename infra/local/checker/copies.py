@@ -1,4 +1,6 @@
-"""Copies: a submission token seen twice, and two custom jobs of one job at the same time."""
+"""Copies: a submission token seen twice, and custom jobs that one job must not have: two at the same time,
+or one more after success.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,19 @@ def overlaps(jobs: Mapping[JobKey, tuple[CustomJobLife, ...]]) -> Iterator[Findi
                 yield Finding(
                     kind=FindingKind.OVERLAP,
                     detail=f"{team}/{job}: {second.custom_job} was created before {first.custom_job} ended",
+                    at=second.created,
+                )
+
+
+def after_success(jobs: Mapping[JobKey, tuple[CustomJobLife, ...]]) -> Iterator[Finding]:
+    """Whatever was cancelled, preempted or refused may come again; what has succeeded may not."""
+    for (team, job), lives in jobs.items():
+        successes = [life for life in lives if life.state == "SUCCEEDED"]
+        for first, second in itertools.product(successes, lives):
+            if first.ended_on is not None and second.created_on > first.ended_on:
+                yield Finding(
+                    kind=FindingKind.AFTER_SUCCESS,
+                    detail=f"{team}/{job}: {second.custom_job} came after {first.custom_job} had succeeded",
                     at=second.created,
                 )
 

@@ -15,6 +15,7 @@ class FindingKind(StrEnum):
     OVER_CAPACITY = "over_capacity"  # replicas taken beyond what the pool has
     DID_NOT_FIT = "did_not_fit"  # a create call for more replicas than were free
     OVERLAP = "overlap"  # two custom jobs of one job at the same time
+    AFTER_SUCCESS = "after_success"  # a custom job of a job of which another had succeeded
     REPEATED_TOKEN = "repeated_token"
     NO_END = "no_end"  # a custom job that is not terminal when the journal stops
     NEVER_RELEASED = "never_released"  # a custom job that ended and kept its replicas

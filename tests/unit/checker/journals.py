@@ -101,7 +101,9 @@ def written(*, capacities: dict[str, int] = POOLS) -> JournalBuilder:
 
 @st.composite
 def valid_journals(draw: st.DrawFn) -> list[Line]:
-    """Jobs that start when their replicas are free and end in any order, some tried again after their end."""
+    """Jobs that start when their replicas are free and end in any order, some tried again after an end that
+    was no success.
+    """
     journal = written()
     running: dict[str, tuple[str | None, dict[str, int], int]] = {}
     ended_jobs: list[str] = []
@@ -114,8 +116,9 @@ def valid_journals(draw: st.DrawFn) -> list[Line]:
         if running and (not pools or draw(st.booleans())):
             number = draw(st.sampled_from(sorted(running)))
             job, demands, pid = running.pop(number)
-            journal.finish(number, demands, pid=pid, state=draw(st.sampled_from(["SUCCEEDED", "FAILED"])))
-            ended_jobs += [job] if job else []
+            state = draw(st.sampled_from(["SUCCEEDED", "FAILED", "CANCELLED"]))
+            journal.finish(number, demands, pid=pid, state=state)
+            ended_jobs += [job] if job and state != "SUCCEEDED" else []
         else:
             used = draw(st.lists(st.sampled_from(pools), min_size=1, unique=True))
             demands = {pool: draw(st.integers(min_value=1, max_value=free[pool])) for pool in used}

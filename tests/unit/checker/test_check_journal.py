@@ -72,6 +72,19 @@ def test_a_second_custom_job_of_a_job_that_has_not_ended_is_found(
 
 
 @given(valid_journals(), st.data())
+def test_a_custom_job_of_a_job_that_has_succeeded_is_found(lines: list[Line], data: st.DataObject) -> None:
+    jobs = check_journal(lines).jobs.values()
+    succeeded = [lives[-1] for lives in jobs if lives[-1].state == "SUCCEEDED"]
+    life = data.draw(st.sampled_from(succeeded or [None]))
+    if life is not None:
+        (created,) = [e for e in events(lines, "custom_job_created") if e["custom_job"] == life.custom_job]
+        labels = created["labels"] | {"pool_queue_token": "other"}
+        lines.append(created | {"custom_job": "77", "labels": labels})
+        assert FindingKind.AFTER_SUCCESS in kinds(lines)
+        assert FindingKind.OVERLAP not in kinds(lines)
+
+
+@given(valid_journals(), st.data())
 def test_a_token_on_two_custom_jobs_is_found(lines: list[Line], data: st.DataObject) -> None:
     created = [line for line in events(lines, "custom_job_created") if line["labels"]]
     if len(created) > 1:
