@@ -175,8 +175,9 @@ class Job:
 
     @property
     def expires(self) -> datetime | None:
-        """When it ends if it still waits then."""
-        waited = None if self.max_wait is None else self.created + timedelta(seconds=self.max_wait)
+        """When it ends if it still waits then. Who was preempted had started in time."""
+        is_limited = self.max_wait is not None and self.preemptions == 0
+        waited = self.created + timedelta(seconds=self.max_wait or 0) if is_limited else None
         return min((at for at in (self.deadline, waited) if at is not None), default=None)
 
     @property
