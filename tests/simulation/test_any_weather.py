@@ -7,15 +7,17 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from handlers import job_requested
+from infra.local.checker import check_journal
 from poolqueue.ports import CustomJobState, VertexUnavailable
 from poolqueue.records import queue_path, read_queue
-from poolqueue.scheduling.jobs import State
+from poolqueue.scheduling.jobs import Job, Reason, State
 from tests.support.faults import Death, Killed, mortal
 from tests.support.installation import (
     GPU,
@@ -30,6 +32,24 @@ from tests.support.soundness import check
 
 STEPS = 60
 CALM_SWEEPS = 60
+MOST_PREEMPTIONS = 2
+TOPICS = {"research": "job-requests", "vision": "job-requests.vision"}
+SETTINGS = {
+    "teams": [
+        {"name": team, "topics": [topic], "weight": weight}
+        for weight, (team, topic) in enumerate(TOPICS.items(), start=1)
+    ],
+    "pacing": {"creates_per_minute": 10_000},
+    "resource_defaults": {
+        "preemption": "higher",
+        "max_preemptions": MOST_PREEMPTIONS,
+        "quotas": {
+            "vision": {"small": {"guaranteed": 2, "maximum": 3}, "gpu": {"guaranteed": 1, "lends": False}},
+            "research": {"small": {"guaranteed": 1}},
+        },
+    },
+}
+A_WEEK = "604800s"
 
 
 class Weather:
@@ -41,12 +61,16 @@ class Weather:
         self._installation = installation
         self._resources = resources
         self._chance = random.Random(seed)
-        self._asked: list[str] = []
+        self._asked: dict[str, str] = {}
         self._delivered = []
 
     @property
-    def jobs(self) -> list[str]:
+    def teams(self) -> dict[str, str]:
+        """The team of every job."""
         return self._asked
+
+    def job(self, job_id: str) -> Job:
+        return self._installation.job(job_id, team=self._asked[job_id])
 
     def blow(self) -> None:
         acts: list[tuple[int, Callable[[], None]]] = [
@@ -81,7 +105,7 @@ class Weather:
             here.clock.advance(minutes=3)
             here.sweep()
             here.run_asked_cycles()
-            if all(here.job(each).state is State.ENDED for each in self._asked):
+            if all(self.job(each).state is State.ENDED for each in self._asked):
                 return
             for custom_job in here.alive():
                 if custom_job.state is CustomJobState.RUNNING:
@@ -90,16 +114,22 @@ class Weather:
     # --- what can happen
 
     def _ask(self) -> None:
-        self._delivered.append(self._installation.ask(self._new_request()))
+        topic, body = self._new_request()
+        self._delivered.append(self._installation.ask(body, topic=topic))
 
-    def _new_request(self):
+    def _new_request(self) -> tuple[str, dict[str, Any]]:
         job_id = f"j{len(self._asked)}"
-        self._asked.append(job_id)
+        self._asked[job_id] = self._chance.choice([*TOPICS])
         specs = [worker_pool_spec(machine=self._chance.choice([SMALL, GPU]))]
         if self._chance.random() < 0.4:
             replicas = self._chance.randint(1, 2)
             specs.append(worker_pool_spec(machine=self._chance.choice([SMALL, GPU]), replicas=replicas))
-        return request(job_id, *specs, priority=self._chance.randint(0, 100), **self._places())
+        body = request(job_id, *specs, priority=self._chance.randint(0, 100), **self._settings())
+        return TOPICS[self._asked[job_id]], body
+
+    def _settings(self) -> dict[str, Any]:
+        places, wishes = self._places(), self._wishes()
+        return {**places, **wishes, "job_spec": {**places["job_spec"], **wishes.get("job_spec", {})}}
 
     def _places(self) -> dict[str, Any]:
         """A home, and perhaps others in any order, some of them later."""
@@ -112,14 +142,29 @@ class Weather:
         ]
         return {"job_spec": {"persistentResourceId": home}, "alternatives": alternatives}
 
+    def _wishes(self) -> dict[str, Any]:
+        """Mostly none. The longest `min_run` is longer than such a life."""
+        minutes = self._chance.randint(1, 60)
+        at = (self._installation.clock() + timedelta(minutes=minutes)).isoformat()
+        wishes = [
+            {"not_before": at},
+            {"deadline": at},
+            {"max_wait": f"{minutes}m"},
+            {"max_preemptions": self._chance.randint(0, 1)},
+            {"expected_run": f"{minutes}m"},
+            {"min_run": "6d", "job_spec": {"scheduling": {"timeout": A_WEEK}}},
+            {"job_spec": {"scheduling": {"timeout": f"{60 * minutes}s"}}},
+        ]
+        return self._chance.choice(wishes) if self._chance.random() < 0.6 else {}
+
     def _deliver_again(self) -> None:
         if self._delivered:
             job_requested.handle(self._installation.system, self._chance.choice(self._delivered))
 
     def _die_while_asking(self) -> None:
         death = Death(at=self._chance.randint(1, 16), after_effect=self._chance.random() < 0.5)
-        body = self._new_request()
-        delivery = self._installation.delivery("job-requests", json.dumps(body).encode())
+        topic, body = self._new_request()
+        delivery = self._installation.delivery(topic, json.dumps(body).encode())
         with suppress(Killed):
             job_requested.handle(mortal(self._installation.system, death), delivery)
         self._delivered.append(delivery)
@@ -153,7 +198,8 @@ class Weather:
 
     def _cancel(self) -> None:
         if self._asked:
-            self._installation.command(kind="cancel", job_id=self._chance.choice(self._asked))
+            job_id = self._chance.choice([*self._asked])
+            self._installation.command(kind="cancel", job_id=job_id, team=self._asked[job_id])
 
     def _spoil_creates(self) -> None:
         error = {
@@ -186,16 +232,14 @@ class Weather:
 @pytest.mark.parametrize("seed", range(8))
 def test_in_any_weather_every_job_ends_once(tmp_path: Path, demo_project: str, seed: int) -> None:
     pools = [pool(SMALL, 3, id="small"), pool(GPU, 3, id="gpu")]
-    with Installation(tmp_path, demo_project, pools=pools) as installation:
+    with Installation(tmp_path, demo_project, pools=pools, settings=SETTINGS) as installation:
         weather = Weather(installation, seed)
         installation.ask(request("first"))
         for _ in range(STEPS):
             weather.blow()
         weather.calm()
 
-        states = {each: installation.states(each)[-5:] for each in weather.jobs}
-        assert {last[-1] for last in states.values()} == {"ended"}, states
-        check(installation, "first", *weather.jobs)
+        see_that_all_is_well(installation, weather, "first")
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -205,7 +249,9 @@ def test_in_any_weather_a_job_with_alternatives_ends_once_and_waits_in_one_place
     names = ("shared", "other", "third")
     pools = [pool(SMALL, 2, id="small"), pool(GPU, 2, id="gpu")]
     resources = [{"project": demo_project, "location": LOCATION, "id": id_, "pools": pools} for id_ in names]
-    with Installation(tmp_path, demo_project, persistent_resources=resources) as installation:
+    with Installation(
+        tmp_path, demo_project, persistent_resources=resources, settings=SETTINGS
+    ) as installation:
         weather = Weather(installation, seed, resources=names)
         for id_ in names:
             installation.ask(request(f"first-on-{id_}", job_spec={"persistentResourceId": id_}))
@@ -214,10 +260,8 @@ def test_in_any_weather_a_job_with_alternatives_ends_once_and_waits_in_one_place
             _check_that_each_waits_in_one_place(installation, names)
         weather.calm()
 
-        states = {each: installation.states(each)[-5:] for each in weather.jobs}
-        assert {last[-1] for last in states.values()} == {"ended"}, states
         firsts = [f"first-on-{id_}" for id_ in names]
-        check(installation, *firsts, *weather.jobs, on=names)
+        see_that_all_is_well(installation, weather, *firsts, on=names)
 
 
 def _check_that_each_waits_in_one_place(installation: Installation, names: tuple[str, ...]) -> None:
@@ -227,3 +271,22 @@ def _check_that_each_waits_in_one_place(installation: Installation, names: tuple
         fields = installation.documents.read([queue_path(name, 0)])[0].fields
         lines += [] if fields is None else read_queue([fields]).lines
     assert len(lines) == len(set(lines)), lines
+
+
+def see_that_all_is_well(
+    installation: Installation, weather: Weather, *firsts: str, on: tuple[str, ...] = ("shared",)
+) -> None:
+    jobs = {job_id: weather.job(job_id) for job_id in weather.teams}
+    assert {job.state for job in jobs.values()} == {State.ENDED}, jobs
+    check(installation, *firsts, teams=weather.teams, on=on)
+    check_journal(installation.stand_in.journal(), allow_over_capacity=True).assert_nothing_found()
+    for job in jobs.values():
+        nobody_was_preempted_who_must_not_be(job)
+
+
+def nobody_was_preempted_who_must_not_be(job: Job) -> None:
+    most = MOST_PREEMPTIONS if job.max_preemptions is None else min(MOST_PREEMPTIONS, job.max_preemptions)
+    told = [entry for entry in job.history if entry.reason is Reason.PREEMPTED]
+    requeued = sum(entry.state is State.QUEUED for entry in told)
+    assert requeued == job.preemptions <= most, job
+    assert not (told and job.min_run), job

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from poolqueue.ports import INSTALLATION_LABEL, TOKEN_LABEL, Query
@@ -13,11 +14,20 @@ from tests.support.installation import Installation
 WITH_RESERVATION = {State.RESERVED, State.SUBMITTED, State.RUNNING, State.CANCELLING}
 
 
-def check(installation: Installation, *job_ids: str, on: tuple[str, ...] = ("shared",)) -> None:
-    """Nothing lost, nothing twice, every replica accounted for, every change announced; `on` are the ids of
-    all persistent resources.
+def check(
+    installation: Installation,
+    *job_ids: str,
+    teams: Mapping[str, str] | None = None,
+    on: tuple[str, ...] = ("shared",),
+) -> None:
+    """Nothing lost, nothing twice, every replica accounted for, every change announced. `teams` are those of
+    jobs that are not of the usual one; `on` are the ids of all persistent resources.
     """
-    jobs = {job_id: installation.job(job_id) for job_id in job_ids}
+    others = teams or {}
+    jobs = {
+        job_id: installation.job(job_id, team=others.get(job_id, "research"))
+        for job_id in dict.fromkeys([*job_ids, *others])
+    }
     resources = [installation.resource(id_) for id_ in on]
     _nothing_is_left_over(installation, on)
     _reservations_are_those_of_the_jobs(resources, jobs)
