@@ -13,11 +13,16 @@ from tests.end_to_end.stack_support import CPU, GPU
 from tests.end_to_end.stand_in_support import wait_for
 
 KINDS = [Kind.EMBEDDED, pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators"))]
-SINGLE = ("full", "ordered", "twice", "namesake", "strict", "near", "far")
+SINGLE = ("full", "ordered", "twice", "namesake", "strict", "near", "far", "timely", "bounded", "early")
 TEAMS = [
     {"name": "research", "topics": ["job-requests"]},
     {"name": "vision", "topics": ["job-requests.vision"], "command_topics": ["job-commands.vision"]},
+    {"name": "speech", "topics": ["job-requests.speech"], "weight": 3},
 ]
+POLICIES = {
+    "reordered": {"ordering": "fifo"},
+    "lent": {"preemption": "lent", "quotas": {"vision": {"cpu": {"guaranteed": 2}}}},
+}
 
 
 def _resources() -> list[dict]:
@@ -26,6 +31,9 @@ def _resources() -> list[dict]:
     return [
         resource("published", *two_pools),
         resource("distributed", *two_pools),
+        resource("backfilled", pool("cpu", CPU, 3)),
+        resource("weighed", pool("cpu", CPU, 4)),
+        resource("lent", pool("cpu", CPU, 2)),
         resource("reordered", pool("cpu", CPU, 2)),
         *(resource(name, pool("cpu", CPU, 1)) for name in SINGLE),
     ]
@@ -33,7 +41,8 @@ def _resources() -> list[dict]:
 
 @pytest.fixture(scope="session", params=KINDS, ids=str)
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A system that nothing sweeps. An image `demo/...` without a command succeeds at once.
+    """A system that nothing sweeps unless a test does. An image `demo/...` without a command succeeds at
+    once.
 
     In the end the checker must find nothing wrong in all that the tests made it do.
     """
@@ -43,7 +52,7 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         settings={
             "teams": TEAMS,
             "pacing": {"creates_per_minute": 1000},
-            "resource_settings": {"reordered": {"ordering": "fifo"}},
+            "resource_settings": POLICIES,
         },
         stand_in={"images": {"demo/": ["true"]}},
         sweep_seconds=None,

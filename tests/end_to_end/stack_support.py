@@ -9,8 +9,10 @@ from urllib.request import urlopen
 
 from infra.local.checker import CustomJobLife
 from infra.local.stack import Announcement, Stack
-from poolqueue.records import job_path, read_job
+from infra.local.stack.plan import LOCATION
+from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
 from poolqueue.scheduling.jobs import Job, job_key
+from poolqueue.scheduling.pools import Resource
 from tests.end_to_end.stand_in_support import wait_for
 
 CPU = {"machineType": "n1-standard-4"}
@@ -28,17 +30,29 @@ def worker_pool_spec(*command: str, machine: Mapping[str, Any] = CPU, replicas: 
     }
 
 
-def request(job_id: str, persistent_resource: str, *specs: dict[str, Any], **settings: Any) -> dict[str, Any]:
+def request(
+    job_id: str, persistent_resource: str, *specs: dict[str, Any], timeout: str | None = None, **settings: Any
+) -> dict[str, Any]:
+    """`timeout` is how long an attempt may run, and so all that is known of how long it will."""
     spec = {
         "persistentResourceId": persistent_resource,
         "workerPoolSpecs": list(specs) or [worker_pool_spec()],
+        **({} if timeout is None else {"scheduling": {"timeout": timeout}}),
     }
     return {"job_id": job_id, **settings, "custom_job": {"displayName": job_id, "jobSpec": spec}}
 
 
-def until_finished(job_id: str, persistent_resource: str, **settings: Any) -> dict[str, Any]:
-    """A job that occupies a replica until `finish`."""
-    return request(job_id, persistent_resource, worker_pool_spec(*UNTIL_FINISHED), **settings)
+def until_finished(
+    job_id: str, persistent_resource: str, *, replicas: int = 1, **settings: Any
+) -> dict[str, Any]:
+    """A job that occupies replicas until `finish`."""
+    return request(job_id, persistent_resource, *workers(replicas, *UNTIL_FINISHED), **settings)
+
+
+def workers(replicas: int, *command: str) -> list[dict[str, Any]]:
+    """Worker pool specs that need so many replicas of the same machines: the first has one of them."""
+    first = worker_pool_spec(*command)
+    return [first] if replicas == 1 else [first, worker_pool_spec(*command, replicas=replicas - 1)]
 
 
 # --- what is heard of a job
@@ -67,12 +81,15 @@ def wait_for_end(stack: Stack, *job_ids: str, team: str = "research") -> dict[st
     return found
 
 
-def wait_for_requeue(stack: Stack, job_id: str, *, team: str = "research") -> dict[str, Any]:
-    """The message that says why a job waits."""
+def wait_for_requeue(
+    stack: Stack, job_id: str, *, team: str = "research", reason: str | None = None
+) -> dict[str, Any]:
+    """The first message that says why a job waits, or that it waits for this reason."""
 
     def requeued() -> dict[str, Any] | None:
-        waits = [each for each in announced(stack, job_id, team=team) if each.get("reason")]
-        return waits[0] if waits else None
+        waits = [each for each in announced(stack, job_id, team=team) if each["state"] == "queued"]
+        fitting = [each for each in waits if each.get("reason") and reason in {None, each["reason"]}]
+        return fitting[0] if fitting else None
 
     found: dict[str, Any] = wait_for(requeued, f"{job_id} to be requeued", seconds=PATIENCE_SECONDS)
     return found
@@ -85,6 +102,14 @@ def record(stack: Stack, job_id: str, *, team: str = "research") -> Job:
     fields = stack.documents.read([job_path(job_key(team, job_id))])[0].fields
     assert fields is not None, f"there is no job {job_id}"
     return read_job(fields)
+
+
+def recorded_resource(stack: Stack, id_: str) -> Resource:
+    """What the queue knows of a persistent resource."""
+    name = ResourceName(project=stack.project, location=LOCATION, id=id_)
+    fields = stack.documents.read([resource_path(name)])[0].fields
+    assert fields is not None, f"nothing is known of {id_}"
+    return read_resource(fields)
 
 
 def at_vertex(stack: Stack, name: str) -> dict[str, Any]:
