@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, Group, seconds_of, time_of
 from poolqueue.scheduling.jobs import Reason
-from poolqueue.scheduling.ordering import is_firm, leniency
+from poolqueue.scheduling.ordering import firm_since, is_firm, leniency
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource, total
@@ -172,7 +173,8 @@ class _Pass:
         self._room = RESERVATIONS_LIMIT - len(board.resource.reservations)
         self._free = dict(board.free)
         self._leniency = leniency(board, now=now)
-        self._passing = dict(board.passing)
+        self._passers, self._passing = _passing(board, now)
+        self._widest = _widest(board)
         self._closed = dict(_closed_pools(board.resource, now))
         self._quotas = board.quotas()
         self._begun: list[End] = []
@@ -209,14 +211,14 @@ class _Pass:
         if block or self._full() or (self._quotas and self._kept(group)):
             return _NOT_PASSING
         for key, n in group.wanted:
-            self._passing[key] = self._passing.get(key, 0) + n
+            self._passing[key] += n
         self._start(group, turn.line, passes=True)
         return None
 
     def _may_pass(self, group: Group) -> bool:
-        part = self._leniency.passing_part
         return all(
-            n <= self._free[key] and self._passing.get(key, 0) + n <= part * self._board.capacity[key]
+            n <= self._free[key]
+            and self._passing[key] + n <= self._passing_limit(key, self._widest.get(key, 0))
             for key, n in group.wanted
         )
 
@@ -351,12 +353,25 @@ class _Pass:
         )
 
     def _planned_start(self, group: Group, ending: Sequence[Preempt]) -> tuple[float, dict[PoolKey, int]]:
+        """What passes firm places may take all that it is allowed to at any time: that is not counted on."""
         tokens = {each.token for each in ending}
         soon = seconds_of(self._now) + CANCELLED_SECONDS
         held = self._board.resource.reservations
         begun = [*self._begun, *((soon, token, held[token].replicas) for token in tokens)]
-        ends = (end for end in self._board.ends if end[1] not in tokens) if tokens else self._board.ends
-        return planned_start(group.wanted, self._free, ends, sorted(begun, key=by_time))
+        free, uncounted = self._free, tokens
+        if self._leniency.passing_part:
+            free = {key: n - self._left_to_passing(key, group) for key, n in free.items()}
+            uncounted = tokens | self._passers
+        ends = (end for end in self._board.ends if end[1] not in uncounted)
+        return planned_start(group.wanted, free, ends, sorted(begun, key=by_time))
+
+    def _left_to_passing(self, key: PoolKey, group: Group) -> int:
+        return max(0, self._passing_limit(key, dict(group.wanted).get(key, 0)) - self._passing[key])
+
+    def _passing_limit(self, key: PoolKey, widest: int) -> int:
+        """How many replicas may be held by passing: never so many that the widest firm job cannot start."""
+        capacity = self._board.capacity[key]
+        return min(int(self._leniency.passing_part * capacity), capacity - widest)
 
     def _make_room(self, group: Group, line: Waiting) -> list[Preempt]:
         """The attempts that are ended for this job, if it is the first that lacks replicas of these pools."""
@@ -396,7 +411,8 @@ class _Pass:
             self._free[key] -= n
             self._quotas.held[group.team, key] += n
         until = self._until(group)
-        self._begun.append((until, line.key, dict(group.wanted)))
+        if not passes:
+            self._begun.append((until, line.key, dict(group.wanted)))
         overtakes = tuple(self._overtake(plan, group, until) for plan in self._plans_on(group.wanted))
         if self._slots <= 0:
             self._decision.paced.add(line.key)
@@ -432,6 +448,26 @@ def _without_others(resource: Resource) -> dict[PoolKey, int]:
 
 def _clock(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+def _passing(board: Board, now: datetime) -> tuple[set[str], Counter[PoolKey]]:
+    """The attempts that went ahead of a job that has a firm place now, and what they hold."""
+    since = firm_since(board, now=now)
+    passers = {
+        token: each.replicas
+        for token, each in board.passers.items()
+        if since is not None and each.reserved_at >= since
+    }
+    return set(passers), total(passers.values())
+
+
+def _widest(board: Board) -> dict[PoolKey, int]:
+    """The most replicas of each pool that any waiting job asks for."""
+    widest: dict[PoolKey, int] = {}
+    for group in board.groups.values():
+        for key, n in group.wanted:
+            widest[key] = max(n, widest.get(key, 0))
+    return widest
 
 
 def _closed_pools(resource: Resource, now: datetime) -> Iterable[tuple[PoolKey, Block]]:

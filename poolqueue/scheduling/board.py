@@ -116,7 +116,7 @@ class Board:
         self.capacity = {pool.key: pool.capacity for pool in resource.pools}
         self.names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
         self.held: Counter[tuple[str, PoolKey]] = Counter()
-        self.passing: Counter[PoolKey] = Counter()
+        self.passers: dict[str, Reservation] = {}
         self.ends = Ends()
         for reservation in resource.reservations.values():
             self._count(reservation, 1)
@@ -223,6 +223,7 @@ class Board:
             self.free[key] = self.free.get(key, 0) + n
         self._count(reservation, -1)
         self.ends.remove(reservation.token)
+        self.passers.pop(reservation.token, None)
 
     def _rearrange(self, before: Resource, now: datetime) -> None:
         """Any other event may change anything, but only pools decide which of them serves what."""
@@ -236,8 +237,6 @@ class Board:
     def _count(self, reservation: Reservation, sign: int) -> None:
         for key, n in reservation.replicas.items():
             self.held[reservation.team, key] += sign * n
-            if reservation.passes:
-                self.passing[key] += sign * n
 
     # --- teams
 
@@ -262,6 +261,8 @@ class Board:
             self._expect_end(self.resource.reservations[token], now)
 
     def _expect_end(self, reservation: Reservation, now: datetime) -> None:
+        if reservation.passes:
+            self.passers[reservation.token] = reservation
         if reservation.cancelled_at is not None:
             left = CANCELLED_SECONDS
         else:

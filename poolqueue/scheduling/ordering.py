@@ -73,6 +73,14 @@ def due(board: Board, line: Waiting, group: Group) -> datetime:
     return line.arrived + min(board.policy.firm_after, timedelta(seconds=seconds))
 
 
+def firm_since(board: Board, *, now: datetime) -> datetime | None:
+    """Since when the first of the jobs with a firm place has one, None if there is none."""
+    if board.policy.ordering is not Ordering.EXPECTED:
+        return None
+    first = min((due(board, group.lines[0], group) for group in board.groups.values()), default=None)
+    return first if first is not None and first <= now else None
+
+
 def is_surely_short(board: Board, group: Group) -> bool:
     return board.expectations.chance_within(group.traits, SHORT_SECONDS) >= SHORT_CHANCE
 

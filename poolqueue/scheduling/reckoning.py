@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -12,7 +12,6 @@ from poolqueue.scheduling.events import Reckoned
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Overtakings, Promise, Resource, Use
 from poolqueue.scheduling.verdicts import Admit
-from poolqueue.scheduling.waiting import Waiting
 
 PROMISES_LIMIT = 50
 AHEAD_NAMED = 5
@@ -25,18 +24,17 @@ def reckon(
     decision: Decision,
     *,
     admits: Sequence[Admit],
-    waiting: Iterable[Waiting],
+    teams: Collection[str],
+    is_waiting: Callable[[str], bool],
     policy: Policy,
     now: datetime,
 ) -> Reckoned:
-    """`admits` are those that are committed; `waiting` are the jobs that wait after them."""
-    teams, keys = set(), set()
-    for line in waiting:
-        teams.add(line.team)
-        keys.add(line.key)
+    """`admits` are those that are committed; after them, `teams` have jobs that wait, and `is_waiting` tells
+    by its key whether a job does.
+    """
     return Reckoned(
         uses=_uses(resource, decision, teams, policy, now),
-        promises=_promises(resource, decision, admits, keys, now),
+        promises=_promises(resource, decision, admits, is_waiting, now),
         share_half_life=policy.share_half_life,
         overtakings=_overtakings(resource, admits, now),
     )
@@ -59,11 +57,15 @@ def _uses(
 
 
 def _promises(
-    resource: Resource, decision: Decision, admits: Iterable[Admit], waiting: Collection[str], now: datetime
+    resource: Resource,
+    decision: Decision,
+    admits: Iterable[Admit],
+    is_waiting: Callable[[str], bool],
+    now: datetime,
 ) -> Mapping[str, Promise]:
-    promises = {key: promise for key, promise in resource.promises.items() if key in waiting}
+    promises = {key: promise for key, promise in resource.promises.items() if is_waiting(key)}
     for plan in decision.planned:
-        if plan.key in waiting and plan.is_known and len(promises) < PROMISES_LIMIT:
+        if is_waiting(plan.key) and plan.is_known and len(promises) < PROMISES_LIMIT:
             promises.setdefault(plan.key, Promise(start=time_of(plan.at), made=now))
     for admit in admits:
         for each in admit.overtakes:

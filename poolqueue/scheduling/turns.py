@@ -12,7 +12,7 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 
 from poolqueue.scheduling.board import Board, Group
-from poolqueue.scheduling.ordering import PASSING, Rank, is_firm, is_surely_short, rank_of
+from poolqueue.scheduling.ordering import PASSING, Rank, firm_since, is_surely_short, rank_of
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import Resource
 from poolqueue.scheduling.sharing import Quotas, Uses
@@ -47,7 +47,7 @@ class Turns:
         self._promises = board.resource.promises
         self._queues: dict[str, list[_Entry]] = {}
         self._entered = 0
-        self._may_pass = board.policy.ordering is Ordering.EXPECTED and self._is_any_firm()
+        self._may_pass = firm_since(board, now=now) is not None
         for group in board.groups.values():
             self._enter(group, 0, passes=self._may_pass)
         self._uses = _uses(board, self._queues, now)
@@ -87,12 +87,6 @@ class Turns:
                 queue = self._queues.setdefault(group.team, [])
                 heappush(queue, (self._rank_of(turn), self._entered, turn))
                 return
-
-    def _is_any_firm(self) -> bool:
-        return any(
-            is_firm(self._board, group.lines[0], group, now=self._now)
-            for group in self._board.groups.values()
-        )
 
     def _rank_of(self, turn: Turn) -> Rank:
         rank = rank_of(self._board, turn.line, turn.group, now=self._now)

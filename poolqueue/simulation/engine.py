@@ -27,8 +27,8 @@ EVENTS_BETWEEN_PROGRESS = 512
 
 def simulate_policy(
     workload: Workload,
-    policy: Policy,
     *,
+    policy: Policy,
     name: str,
     run_times: RunTimesMode = RunTimesMode.LEARNED,
     progress: Progress = lambda _started: None,
@@ -49,7 +49,6 @@ class _Engine:
         self._keys = [PoolKey(machine=pool.id, disk="") for pool in workload.pools]
         self._demands: dict[tuple[tuple[int, int], ...], tuple[Demand, ...]] = {}
         self._board = Board(self._resource(), policy=policy, expectations=learner, now=BEGINNING)
-        self._is_shared = len({job.team for job in workload.jobs}) > 1
         self._ends: list[tuple[float, int, int]] = []
         self._lines: dict[int, Waiting] = {}
         self._attempts = [0] * len(self._jobs)
@@ -89,7 +88,7 @@ class _Engine:
             _, job, attempt = heapq.heappop(self._ends)
             if attempt == self._attempts[job]:
                 token = _token(job, attempt)
-                self._learner.ended(token, at=at, by_itself=True)
+                self._learner.over(token, at=at, by_itself=True)
                 self._board.apply(Released(token=token, at=now, settles=False), now=now)
 
     def _arrive(self, job: int, now: datetime) -> None:
@@ -122,8 +121,7 @@ class _Engine:
             self._preempt(preempt.token, at, now)
         for admit in decision.admits:
             self._start(admit, at, now)
-        if self._is_shared:
-            self._reckon(decision, now)
+        self._reckon(decision, now)
 
     def _start(self, admit: Admit, at: float, now: datetime) -> None:
         job = int(admit.waiting.job_id)
@@ -145,7 +143,7 @@ class _Engine:
             preemptions=max(0, self._policy.max_preemptions - self._attempts[job] + 1),
             passes=admit.passes,
         )
-        self._learner.started(token, admit.waiting.traits, at=at)
+        self._learner.started(token, admit.waiting.traits, at)
         self._board.apply(Reserved(reservations=(reservation,)), now=now)
         self._starts[job] = at
         heapq.heappush(self._ends, (at + self._jobs[job].runs, job, self._attempts[job]))
@@ -155,7 +153,7 @@ class _Engine:
         reservation = self._board.resource.reservations[token]
         job = int(reservation.job_id)
         self._preempted.append(Span(job, self._starts[job], at))
-        self._learner.ended(token, at=at, by_itself=False)
+        self._learner.over(token, at=at, by_itself=False)
         self._board.apply(Released(token=token, at=now, settles=False), now=now)
         self._attempts[job] += 1
         self._arrive(job, BEGINNING + timedelta(seconds=self._jobs[job].arrives))
@@ -165,7 +163,8 @@ class _Engine:
             self._board.resource,
             decision,
             admits=decision.admits,
-            waiting=self._board.lines(),
+            teams={group.team for group in self._board.groups.values()},
+            is_waiting=lambda key: int(key.rsplit(".", 1)[1]) in self._lines,
             policy=self._policy,
             now=now,
         )

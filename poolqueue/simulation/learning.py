@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from poolqueue.scheduling.expectations import Expectations, TimeoutsOnly
+from poolqueue.scheduling.learned import LearnedExpectations
+from poolqueue.scheduling.run_times import Outcome
 from poolqueue.scheduling.traits import Traits
 from poolqueue.simulation.run import RunTimesMode
-from poolqueue.simulation.workload import Workload
+from poolqueue.simulation.workload import SimulatedJob, Workload
+
+USUAL_SECONDS = 86_400.0
 
 
 class Learner(Expectations, Protocol):
@@ -17,13 +21,13 @@ class Learner(Expectations, Protocol):
         """By what the job in this place of the workload is known."""
         ...
 
-    def started(self, token: str, traits: Traits, *, at: float) -> None: ...
+    def started(self, token: str, traits: Traits, at: float) -> None: ...
 
-    def ended(self, token: str, *, at: float, by_itself: bool) -> None:
+    def over(self, token: str, *, at: float, by_itself: bool) -> None:
         """By itself, or because it was preempted: then it is only known to run for longer."""
         ...
 
-    def advance(self, at: float) -> None:
+    def advance(self, now: float) -> None:
         """Time has come so far."""
         ...
 
@@ -41,15 +45,54 @@ class _Told(TimeoutsOnly):
             self._traits[seconds] = Traits(timeout=seconds)
         return self._traits[seconds]
 
-    def started(self, token: str, traits: Traits, *, at: float) -> None:
+    def started(self, token: str, traits: Traits, at: float) -> None:
         del token, traits, at
 
-    def ended(self, token: str, *, at: float, by_itself: bool) -> None:
+    def over(self, token: str, *, at: float, by_itself: bool) -> None:
         del token, at, by_itself
 
-    def advance(self, at: float) -> None:
-        del at
+    def advance(self, now: float) -> None:
+        del now
 
 
-def learner_for(workload: Workload, mode: RunTimesMode) -> Learner:  # noqa: ARG001
-    return _Told([max(1, round(job.runs)) for job in workload.jobs])
+class _Learns(LearnedExpectations):
+    """Nothing is known at first; what counts is what similar jobs of the simulation took."""
+
+    def __init__(self, workload: Workload) -> None:
+        super().__init__()
+        self._workload = workload
+        self._known: dict[Traits, Traits] = {}
+        self._running: dict[str, tuple[Traits, float]] = {}
+
+    def traits(self, job: int) -> Traits:
+        simulated = self._workload.jobs[job]
+        traits = simulated.traits or traits_like(simulated)
+        return self._known.setdefault(traits, traits)
+
+    def started(self, token: str, traits: Traits, at: float) -> None:
+        self._running[token] = (traits, at)
+        super().started(token, traits, at)
+
+    def over(self, token: str, *, at: float, by_itself: bool) -> None:
+        traits, since = self._running.pop(token)
+        self.ended(token, Outcome(traits=traits, seconds=at - since, by_itself=by_itself))
+
+
+def traits_like(job: SimulatedJob) -> Traits:
+    """Those of a job of which only user, group and size are known, in place of names, images and machines."""
+    size = ",".join(f"{pool}x{n}" for pool, n in job.needs)
+    who = job.user or job.group
+    own = (f"{job.team}/{who}/{size}", f"{job.team}/{who}/") if who else ()
+    return Traits(keys=(*own, size))
+
+
+def learner_for(workload: Workload, mode: RunTimesMode) -> Learner:
+    match mode:
+        case RunTimesMode.LEARNED:
+            return _Learns(workload)
+        case RunTimesMode.TRUE:
+            return _Told([max(1, round(job.runs)) for job in workload.jobs])
+        case RunTimesMode.REQUESTED:
+            return _Told([max(1, round(job.requested or USUAL_SECONDS)) for job in workload.jobs])
+        case unreachable:
+            assert_never(unreachable)
