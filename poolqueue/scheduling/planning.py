@@ -80,7 +80,8 @@ def planned_start(
 ) -> tuple[float, dict[PoolKey, int]]:
     """The earliest time at which `wanted` is expected to be free, and what is left of its pools then.
 
-    `free` may be negative; `begun` are the ends of what was admitted in this very decision. Infinity when not even all of these ends give back enough.
+    `free` may be negative; `begun` are the ends of what was admitted in this very decision. Infinity when not
+    even all of these ends give back enough.
     """
     left = {key: free[key] - n for key, n in wanted}
     short = {key for key, n in left.items() if n < 0}

@@ -11,7 +11,6 @@ from poolqueue.scheduling.traits import Traits
 from poolqueue.simulation.run import RunTimesMode
 from poolqueue.simulation.workload import SimulatedJob, Workload
 
-USUAL_SECONDS = 86_400.0
 
 
 class Learner(Expectations, Protocol):
@@ -78,6 +77,40 @@ class _Learns(LearnedExpectations):
         self.ended(token, Outcome(traits=traits, seconds=at - since, by_itself=by_itself))
 
 
+class _ToldWhereKnown(_Learns):
+    """A job runs for as long as its publisher says; one whose publisher says nothing as similar ones did."""
+
+    def __init__(self, workload: Workload) -> None:
+        super().__init__(workload)
+        self._told = TimeoutsOnly()
+
+    def traits(self, job: int) -> Traits:
+        """Without keys where it was said."""
+        requested = self._workload.jobs[job].requested
+        if requested is None:
+            return super().traits(job)
+        told = Traits(timeout=max(1, round(requested)))
+        return self._known.setdefault(told, told)
+
+    def mean_seconds(self, traits: Traits) -> float:
+        return super().mean_seconds(traits) if traits.keys else self._told.mean_seconds(traits)
+
+    def run_seconds(self, traits: Traits, chance: float) -> float:
+        if traits.keys:
+            return super().run_seconds(traits, chance)
+        return self._told.run_seconds(traits, chance)
+
+    def chance_within(self, traits: Traits, seconds: float) -> float:
+        if traits.keys:
+            return super().chance_within(traits, seconds)
+        return self._told.chance_within(traits, seconds)
+
+    def left_seconds(self, traits: Traits, elapsed: float) -> float:
+        if traits.keys:
+            return super().left_seconds(traits, elapsed)
+        return self._told.left_seconds(traits, elapsed)
+
+
 def traits_like(job: SimulatedJob) -> Traits:
     """Those of a job of which only user, group and size are known, in place of names, images and machines."""
     size = ",".join(f"{pool}x{n}" for pool, n in job.needs)
@@ -93,6 +126,6 @@ def learner_for(workload: Workload, mode: RunTimesMode) -> Learner:
         case RunTimesMode.TRUE:
             return _Told([max(1, round(job.runs)) for job in workload.jobs])
         case RunTimesMode.REQUESTED:
-            return _Told([max(1, round(job.requested or USUAL_SECONDS)) for job in workload.jobs])
+            return _ToldWhereKnown(workload)
         case unreachable:
             assert_never(unreachable)
