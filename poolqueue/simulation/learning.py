@@ -12,7 +12,6 @@ from poolqueue.simulation.run import RunTimesMode
 from poolqueue.simulation.workload import SimulatedJob, Workload
 
 
-
 class Learner(Expectations, Protocol):
     """Expectations that may change with what happens. Times are seconds of the simulation."""
 
