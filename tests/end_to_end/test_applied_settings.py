@@ -59,7 +59,9 @@ def test_an_applied_ordering_takes_effect_without_a_restart(stack: Stack, tmp_pa
     short["custom_job"]["jobSpec"]["scheduling"] = {"timeout": "60s"}
     stack.publish("job-requests", short)
     wait_for_requeue(stack, "settings-short")
-    file = changed_settings(stack, tmp_path, resource_settings={"reordered": {"ordering": "priority"}})
+    others = stack.plan.settings["resource_settings"]
+    changed = {**others, "reordered": {"ordering": "priority"}}
+    file = changed_settings(stack, tmp_path, resource_settings=changed)
 
     code, told = poolctl(stack, "apply", file, "--reason", "let short jobs pass", "--yes")
 
