@@ -69,7 +69,7 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
         is_fresh=resource.is_fresh(now),
         pools=_pools(resource, snapshot.waiting, shares, now),
         holding=tuple(sorted(holding, key=_by_state_and_age)),
-        waiting=tuple(_waiting(verdict, name, shares, now) for verdict in verdicts),
+        waiting=tuple(_waiting(verdict, resource, shares, now) for verdict in verdicts),
         more_arrivals=snapshot.more_arrivals,
         drained=resource.drained.get(WHOLE_RESOURCE),
     )
@@ -233,8 +233,10 @@ def _by_state_and_age(job: JobView) -> tuple[int, timedelta, str]:
     return HOLDING.index(job.state), -(job.ran or job.held or timedelta()), job.key
 
 
-def _waiting(verdict: Verdict, name: ResourceName, shares: _Shares, now: datetime) -> JobView:
+def _waiting(verdict: Verdict, resource: Resource, shares: _Shares, now: datetime) -> JobView:
     line = verdict.waiting
+    name = ResourceName.from_full(resource.name)
+    promise = resource.promises.get(line.key)
     reason, note = _why(verdict, now)
     return JobView(
         team=line.team,
@@ -246,6 +248,7 @@ def _waiting(verdict: Verdict, name: ResourceName, shares: _Shares, now: datetim
         priority=line.priority,
         reason=reason,
         note=note,
+        planned=None if promise is None else promise.start,
         terms=terms_of(line, name.key),
     )
 

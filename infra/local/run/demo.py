@@ -37,6 +37,7 @@ class Entry(BaseModel):
     outcome: Outcome
     about: str
     before: tuple[str, ...] = ()
+    overtakes: str | None = None
 
     @model_validator(mode="after")
     def _comes_from_somewhere(self) -> Self:

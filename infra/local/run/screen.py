@@ -162,7 +162,7 @@ def _queue(jobs: Sequence[JobView], job_width: int, rows: int) -> RenderableType
             Text(safe(job.job_id)),
             Text(f"prio {job.priority}"),
             Text(short_time(job.waited)),
-            Text.assemble(_shares(job), "  ", (_why(job), "yellow")),
+            Text.assemble(_shares(job), "  ", (_planned(job), "cyan"), (_why(job), "yellow")),
         )
     if len(jobs) > len(shown):
         grid.add_row(Text(f"… {len(jobs) - len(shown)} more", "dim"))
@@ -194,6 +194,10 @@ def _ended(
 
 def _why(job: JobView) -> str:
     return safe(job.note) if job.note or job.reason is None else job.reason.value
+
+
+def _planned(job: JobView) -> str:
+    return "" if job.planned is None else f"planned for {job.planned:%H:%M:%S}Z  "
 
 
 def _shares(job: JobView) -> Text:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.text import Text
@@ -12,7 +13,8 @@ from rich.text import Text
 from infra.local.checker import Report
 from infra.local.run.demo import TEAM
 from infra.local.run.results import Result
-from poolqueue.scheduling.jobs import Outcome
+from poolqueue.scheduling.jobs import Outcome, State
+from poolqueue.scheduling.reckoning import ON_TIME
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +40,7 @@ def verdicts(results: Sequence[Result], report: Report, *, resource: str) -> lis
             "the replicas of the distributed job agree, and each computed gradients", _together(results)
         ),
         _verdict("the urgent job got its replicas before the older ones", _order(results)),
+        _verdict(_backfill(results), _overtakings(results)),
         _verdict("a request published twice is one job", _copies(results)),
         _verdict("what was refused never reached Vertex AI, and says why", _refusals(results)),
         _verdict(f"{len(waiting)} jobs that did not fit were requeued, with the reason", _requeued(waiting)),
@@ -124,6 +127,41 @@ def _together_with(one: Result, other: Result) -> bool:
 
 def _taken(result: Result) -> datetime | None:
     return min((life.taken for life in result.lives if life.taken), default=None)
+
+
+def _backfill(results: Iterable[Result]) -> str:
+    passing = ", ".join(each.entry.job for each in results if each.entry.overtakes)
+    passed = ", ".join(dict.fromkeys(each.entry.overtakes for each in results if each.entry.overtakes))
+    return f"{passing} went ahead of {passed}, which had a planned start and was not late for that"
+
+
+def _overtakings(results: Sequence[Result]) -> Iterator[str]:
+    """By what was announced of their starts."""
+    by_name = {each.entry.job: each for each in results}
+    for each in results:
+        if each.entry.overtakes is None:
+            continue
+        passed = by_name[each.entry.overtakes]
+        if f"goes ahead of {TEAM}.{passed.job_id}, planned for " not in _start_note(each):
+            how = _start_note(each) or "it just started"
+            yield f"{each.job_id} did not go ahead of {passed.job_id}: {how}"
+        elif not _is_on_time(_start_note(passed)):
+            yield f"{passed.job_id} {_start_note(passed) or 'had no planned start'}"
+
+
+def _is_on_time(note: str) -> bool:
+    """To the minute, as the queue itself counts promises that it did not keep."""
+    found = re.search(r"starts (\d+) s (earlier|later) than first planned", note)
+    if found is None:
+        return False
+    return found[2] == "earlier" or timedelta(seconds=int(found[1])) <= ON_TIME
+
+
+def _start_note(result: Result) -> str:
+    """What was announced when its replicas were last set aside."""
+    announced = result.progress.announced if result.progress else ()
+    starts = [said.get("note") for said in announced if said["state"] == State.RESERVED.value]
+    return str(starts[-1] or "") if starts else ""
 
 
 def _copies(results: Iterable[Result]) -> Iterator[str]:

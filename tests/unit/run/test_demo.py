@@ -47,6 +47,13 @@ def test_an_urgent_job_names_older_jobs_that_exist() -> None:
             assert set(entry.before) <= older
 
 
+def test_a_job_that_goes_ahead_names_an_older_one_of_its_wave() -> None:
+    for wave in load_demo().waves:
+        names = [entry.job for entry in wave]
+        passing = [(entry.overtakes, entry.job) for entry in wave if entry.overtakes]
+        assert all(names.index(passed) < names.index(job) for passed, job in passing)
+
+
 def test_the_first_wave_fills_every_pool_so_that_all_later_ones_wait() -> None:
     pools = [pool for each in demo_plan(Kind.EMBEDDED).persistent_resources for pool in each["pools"]]
     asked = dict.fromkeys((json.dumps(pool["machine_spec"], sort_keys=True) for pool in pools), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -109,6 +110,18 @@ def test_the_queue_says_why_and_how_many_more_there_are() -> None:
     assert "needs 1, 0 free" in text
     shown = text.count("waits-")
     assert f"… {50 - shown} more" in text
+
+
+def test_the_queue_says_when_a_start_is_planned() -> None:
+    planned = job(
+        "wide",
+        State.QUEUED,
+        priority=50,
+        planned=datetime(2026, 11, 23, 18, 10, tzinfo=UTC),
+        note="needs 2, 1 free",
+    )
+    view = replace(resource(pool(capacity=1)), waiting=(planned,))
+    assert "planned for 18:10:00Z  needs 2, 1 free" in drawn(view, width=120, height=24)
 
 
 def test_the_latest_end_stands_first_and_its_text_on_one_line() -> None:

@@ -84,11 +84,24 @@ def result(job: str, *, taken: float = 1.0, **changes: Any) -> Result:
     )
 
 
+def started(note: str) -> JobProgress:
+    """What was said at its start."""
+    progress = said("queued", "queued", "reserved", "ended", outcome="succeeded")
+    progress.announced[2]["note"] = note
+    return progress
+
+
+GOES_AHEAD = "goes ahead of research.wide, planned for 18:10:00Z, expected to delay it by 0 s"
+KEPT = "starts 590 s earlier than first planned (2026-11-23 18:10:00Z); 1 went ahead, the last research.quick"
+
+
 def all_well() -> dict[str, Result]:
     refusal = said("ended", outcome="rejected", problems=[{"path": "x", "problem": "y"}])
     return {
         "older": result("older", taken=9, expected={"copies": 2}),
         "urgent": result("urgent", taken=5, expected={"before": ("older",)}),
+        "wide": result("wide", progress=started(KEPT)),
+        "quick": result("quick", progress=started(GOES_AHEAD), expected={"overtakes": "wide"}),
         "together": result("together", learnt={**GOOD, "program": "distributed"}),
         "refused": result(
             "refused", expected={"outcome": "rejected"}, progress=refusal, lives=(), learnt=None
@@ -135,6 +148,9 @@ def test_nothing_is_denied_when_all_is_well() -> None:
             {"learnt": {**GOOD, "program": "distributed", "gradients_by_replica": [9, 0, 9]}},
             "gradients by replica: [9, 0, 9]",
         ),
+        ("quick", {"progress": started("")}, "quick did not go ahead of wide"),
+        ("wide", {"progress": started("")}, "wide had no planned start"),
+        ("wide", {"progress": started("starts 61 s later than first planned (x)")}, "wide starts 61 s later"),
         ("refused", {"lives": (life(1),)}, "refused has 1 custom jobs"),
         ("refused", {"progress": said("ended", outcome="rejected")}, "gives no problems"),
         (
