@@ -61,7 +61,7 @@ class Case:
         return self._on(self.board.copy(policy=policy, now=self.now))
 
     def asked_anew(self, **changes: Any) -> Case:
-        """The job is cancelled and asked for anew with these changes: it arrives now."""
+        """The job is cancelled and asked for anew with these changes: it arrives now, without a promise."""
         line = replace(
             self.line,
             arrived=self.now,
@@ -71,7 +71,8 @@ class Case:
             not_before=self.line.not_before if self.line.attempt == 0 else None,
             **changes,
         )
-        board = self.board.copy(now=self.now)
+        promises = {key: p for key, p in self.board.resource.promises.items() if key != self.line.key}
+        board = self.board.copy(resource=replace(self.board.resource, promises=promises), now=self.now)
         board.remove(self.line)
         board.add(line)
         return self._on(board, line=line)

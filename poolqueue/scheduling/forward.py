@@ -9,10 +9,11 @@ from heapq import heapify, heappop, heappush
 
 from poolqueue.scheduling.admission import Decision, decide
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, seconds_of, time_of
-from poolqueue.scheduling.events import Noted, Reckoned, Released, Reserved
+from poolqueue.scheduling.events import Noted, Released, Reserved
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.pace import WINDOW
-from poolqueue.scheduling.pools import Reservation, Use
+from poolqueue.scheduling.pools import Reservation
+from poolqueue.scheduling.reckoning import reckon
 from poolqueue.scheduling.traits import Traits
 from poolqueue.scheduling.verdicts import Admit, Preempt
 from poolqueue.scheduling.waiting import Waiting
@@ -70,7 +71,7 @@ class _Run:
         self._now = now
         self._left = left
         self._slots = slots
-        self._waiting = {line.key for line in board.lines()}
+        self._lines = {line.key: line for line in board.lines()}
         self._starts: dict[str, datetime] = {}
         self._gone: set[str] = set()
         self._due: set[datetime] = set()
@@ -80,7 +81,7 @@ class _Run:
         heapify(self._ends)
 
     def run(self, of: Collection[str] | None, limit: int, horizon: datetime | None) -> Course:
-        awaited = set(self._waiting if of is None else of)
+        awaited = set(self._lines if of is None else of)
         is_over, decisions = False, 0
         while decisions < limit:
             self._decide()
@@ -115,7 +116,9 @@ class _Run:
             return
         self._board.apply(Released(token=token, at=self._now, settles=False), now=self._now)
         if is_preempted:
-            self._board.add(_waiting_again(ended))
+            again = _waiting_again(ended)
+            self._lines[again.key] = again
+            self._board.add(again)
 
     def _end_of(self, each: Reservation) -> float:
         elapsed = max(0.0, (self._now - each.since).total_seconds())
@@ -130,6 +133,7 @@ class _Run:
         decision = decide(self._board, now=self._now, slots=self._slots)
         for line in [*decision.leaving()]:
             self._board.remove(line)
+            del self._lines[line.key]
         self._gone |= {reject.waiting.key for reject in decision.rejects}
         self._gone |= {expire.waiting.key for expire in decision.expires}
         for preempt in decision.preempts:
@@ -171,27 +175,19 @@ class _Run:
         heappush(self._ends, (seconds_of(self._now) + CANCELLED_SECONDS, preempt.token, True))
 
     def _reckon(self, decision: Decision) -> None:
-        """Teams that wait, and what they are raised to; promises bind nobody here."""
-        resource = self._board.resource
-        waiting = {group.team for group in self._board.groups.values()}
-        if not decision.joined and waiting == {team for team, use in resource.uses.items() if use.waiting}:
-            return
-        uses = {team: self._use(team, decision, waiting) for team in {*resource.uses, *waiting}}
-        event = Reckoned(
-            uses=uses,
-            promises=resource.promises,
-            share_half_life=self._board.policy.share_half_life,
-            overtakings=resource.overtakings,
+        """Told of one waiting job per team and of those with a promise: no others matter to it."""
+        board = self._board
+        teams = {group.team: group.lines[0] for group in board.groups.values()}
+        promised = {*board.resource.promises, *(plan.key for plan in decision.planned)} & self._lines.keys()
+        reckoned = reckon(
+            board.resource,
+            decision,
+            admits=decision.admits,
+            waiting=[*teams.values(), *(self._lines[key] for key in promised)],
+            policy=board.policy,
+            now=self._now,
         )
-        self._board.apply(event, now=self._now)
-
-    def _use(self, team: str, decision: Decision, waiting: Collection[str]) -> Use:
-        use = replace(self._board.resource.uses.get(team, Use(at=self._now)), waiting=team in waiting)
-        raised = decision.joined.get(team, 0.0)
-        if not raised:
-            return use
-        seconds = use.decayed(self._now, self._board.policy.share_half_life) + raised
-        return replace(use, at=self._now, seconds=seconds)
+        board.apply(reckoned, now=self._now)
 
 
 def _waiting_again(reservation: Reservation) -> Waiting:

@@ -167,6 +167,7 @@ class VirtualTime:
             priority=line.priority,
             traits=line.traits,
             preemptions=max(0, allowed - line.preemptions),
+            passes=admit.passes,
         )
         self.board.apply(Reserved(reservations=(reservation,)), now=self.now)
         ends = self.now + timedelta(seconds=self._runs[line.key])

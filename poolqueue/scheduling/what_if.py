@@ -1,0 +1,98 @@
+"""What would become of a job if it were asked for now, and of the others: the policy run forward twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.board import Board, time_of
+from poolqueue.scheduling.forward import ALL_SLOTS, Course, Left, expected_left, run_forward
+from poolqueue.scheduling.serving import expected_starts
+from poolqueue.scheduling.verdicts import Verdict
+from poolqueue.scheduling.waiting import Waiting
+
+NOTICED = timedelta(seconds=1)
+GROUPS_LOOKED_AT = 150_000  # a decision costs as much as there are groups
+FEWEST_DECISIONS, MOST_DECISIONS = 40, 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delayed:
+    """A job that would start later by so much, or `at_least` so much; None where it would never start."""
+
+    key: str
+    by: timedelta | None
+    at_least: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatIf:
+    """What the next decision says of the job; when it `starts` as far as is expected, None where that was not
+    seen: not by `until`, or never unless something changes (`is_over`). Then `roughly` tells when it would if
+    all were served strictly in turn. `delayed`: the most first.
+    """
+
+    verdict: Verdict
+    starts: datetime | None
+    until: datetime
+    is_over: bool
+    roughly: datetime | None = None
+    delayed: tuple[Delayed, ...] = ()
+
+
+def what_if(
+    board: Board,
+    line: Waiting,
+    *,
+    now: datetime,
+    slots: int = ALL_SLOTS,
+    left: Left | None = None,
+    base: Course | None = None,
+) -> WhatIf:
+    """`board` stays as it is. `base`: its own `course`, which several jobs are compared with."""
+    ends = expected_left(board) if left is None else left
+    before = base or course(board, now=now, slots=slots, left=ends)
+    after = board.copy(now=now)
+    after.add(line)
+    verdicts = decide(after, now=now, slots=slots).verdicts()
+    verdict = next(each for each in verdicts if each.waiting.key == line.key)
+    in_turn = expected_starts(after, {line.key}, now=now).get(line.key)
+    then = run_forward(after, now=now, left=ends, slots=slots, limit=_limit(after))
+    return WhatIf(
+        verdict=verdict,
+        starts=then.starts.get(line.key),
+        until=then.until,
+        is_over=then.is_over,
+        roughly=None if in_turn is None else time_of(in_turn),
+        delayed=_delayed(before, then),
+    )
+
+
+def course(board: Board, *, now: datetime, slots: int = ALL_SLOTS, left: Left | None = None) -> Course:
+    """How it goes as it is; `board` stays so."""
+    ends = expected_left(board) if left is None else left
+    return run_forward(board.copy(now=now), now=now, left=ends, slots=slots, limit=_limit(board))
+
+
+def _limit(board: Board) -> int:
+    affordable = GROUPS_LOOKED_AT // max(1, len(board.groups))
+    return max(FEWEST_DECISIONS, min(MOST_DECISIONS, affordable))
+
+
+def _delayed(before: Course, then: Course) -> tuple[Delayed, ...]:
+    """Of those that were seen to start before, as far as `then` was looked at."""
+    found = []
+    for key, at in before.starts.items():
+        start = then.starts.get(key)
+        if start is not None and start - at >= NOTICED:
+            found.append(Delayed(key=key, by=start - at))
+        elif start is None and (key in then.gone or then.is_over):
+            found.append(Delayed(key=key, by=None))
+        elif start is None and then.until - at >= NOTICED:
+            found.append(Delayed(key=key, by=then.until - at, at_least=True))
+    return tuple(sorted(found, key=_most_first))
+
+
+def _most_first(each: Delayed) -> tuple[timedelta, str]:
+    return (timedelta.min if each.by is None else -each.by, each.key)
