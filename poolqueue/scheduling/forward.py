@@ -53,9 +53,9 @@ def run_forward(
     """Decisions from `now` on, until nothing is left to happen, all jobs `of` these keys have started or
     ended, `limit` decisions were made, or nothing more happens before `horizon`. `board` is used up.
 
-    Foreign use and surplus stay as they are, the resource is taken to be confirmed all the time, and `slots`
-    are granted per decision, and again a minute later where they were too few. Preempted attempts give their
-    replicas back after a minute, and their jobs wait anew.
+    Foreign use and surplus stay as they are, the resource is taken to be confirmed all the time. Within the
+    first minute `slots` jobs may start, from then on as many as fit. Preempted attempts give their replicas
+    back after a minute, and their jobs wait anew.
     """
     return _Run(board, now=now, left=left, slots=slots).run(of, limit, horizon)
 
@@ -70,7 +70,7 @@ class _Run:
         self._board = board
         self._now = now
         self._left = left
-        self._slots = slots
+        self._slots, self._paced_until = slots, now + WINDOW
         self._lines = {line.key: line for line in board.lines()}
         self._starts: dict[str, datetime] = {}
         self._gone: set[str] = set()
@@ -130,7 +130,10 @@ class _Run:
 
     def _decide(self) -> None:
         self._board.confirm(self._now)
+        if self._now >= self._paced_until:
+            self._slots = ALL_SLOTS
         decision = decide(self._board, now=self._now, slots=self._slots)
+        self._slots -= len(decision.admits)
         for line in [*decision.leaving()]:
             self._board.remove(line)
             del self._lines[line.key]
@@ -143,7 +146,7 @@ class _Run:
         self._reckon(decision)
         due = decision.due()
         self._due |= {due} if due is not None else set()
-        self._due |= {self._now + WINDOW} if decision.paced else set()
+        self._due |= {self._paced_until} if decision.paced else set()
         self._due |= {at for pool in self._board.resource.backoffs.values() if (at := pool.until) > self._now}
 
     def _start(self, admit: Admit) -> None:
@@ -175,15 +178,13 @@ class _Run:
         heappush(self._ends, (seconds_of(self._now) + CANCELLED_SECONDS, preempt.token, True))
 
     def _reckon(self, decision: Decision) -> None:
-        """Told of one waiting job per team and of those with a promise: no others matter to it."""
         board = self._board
-        teams = {group.team: group.lines[0] for group in board.groups.values()}
-        promised = {*board.resource.promises, *(plan.key for plan in decision.planned)} & self._lines.keys()
         reckoned = reckon(
             board.resource,
             decision,
             admits=decision.admits,
-            waiting=[*teams.values(), *(self._lines[key] for key in promised)],
+            teams={group.team for group in board.groups.values()},
+            is_waiting=self._lines.__contains__,
             policy=board.policy,
             now=self._now,
         )
