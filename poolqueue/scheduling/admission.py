@@ -10,7 +10,7 @@ from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, Group, seconds_
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.ordering import firm_since, is_firm, leniency
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
-from poolqueue.scheduling.policies import Ordering
+from poolqueue.scheduling.policies import Ordering, Preemption
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource, total
 from poolqueue.scheduling.preemption import Claim, preemptions
 from poolqueue.scheduling.turns import Turn, Turns, in_turn, is_awake
@@ -99,7 +99,7 @@ class Decision:
         if line.key not in self.paced:
             return None
         note = "its replicas are free; it waits for the pace of requests to Vertex AI"
-        return Block(reason=Reason.PACED, note=note)
+        return Block(reason=Reason.PACED, said=note)
 
 
 def decide(board: Board, *, now: datetime, slots: int) -> Decision:
@@ -127,15 +127,15 @@ def _obstacle(resource: Resource, now: datetime) -> Block | None:
     """What keeps every job of the resource waiting, if anything does."""
     if resource.state == "MISSING":
         note = "Vertex AI knows no persistent resource of this name"
-        return Block(reason=Reason.RESOURCE_MISSING, note=note)
+        return Block(reason=Reason.RESOURCE_MISSING, said=note)
     if not resource.is_ready:
         note = f"the persistent resource is {resource.state}"
-        return Block(reason=Reason.RESOURCE_NOT_READY, note=note)
+        return Block(reason=Reason.RESOURCE_NOT_READY, said=note)
     if not resource.is_fresh(now):
         note = "its capacity was not confirmed within the last 90 s"
-        return Block(reason=Reason.RESOURCE_NOT_READY, note=note)
+        return Block(reason=Reason.RESOURCE_NOT_READY, said=note)
     if drain := resource.drained.get(WHOLE_RESOURCE):
-        return Block(reason=Reason.DRAINED, note=f"all of it, by {drain.author}: {drain.reason}")
+        return Block(reason=Reason.DRAINED, said=f"all of it, by {drain.author}: {drain.reason}")
     return None
 
 
@@ -156,9 +156,9 @@ def _sleep(line: Waiting, now: datetime) -> Block | None:
         return None
     if line.attempt == 0:
         note = "its request asks to start no earlier"
-        return Block(reason=Reason.NOT_YET, note=note, until=line.not_before)
+        return Block(reason=Reason.NOT_YET, said=note, until=line.not_before)
     note = "an earlier attempt was refused; the next one may start then"
-    return Block(reason=Reason.BACKING_OFF, note=note, until=line.not_before)
+    return Block(reason=Reason.BACKING_OFF, said=note, until=line.not_before)
 
 
 class _Pass:
@@ -173,7 +173,8 @@ class _Pass:
         self._room = RESERVATIONS_LIMIT - len(board.resource.reservations)
         self._free = dict(board.free)
         self._leniency = leniency(board, now=now)
-        self._passers, self._passing = _passing(board, now)
+        self._firm_since = firm_since(board, now=now)
+        self._passers, self._passing = _passing(board, self._firm_since)
         self._widest = _widest(board)
         self._closed = dict(_closed_pools(board.resource, now))
         self._quotas = board.quotas()
@@ -184,7 +185,8 @@ class _Pass:
         self._claimed: set[PoolKey] = set()
 
     def run(self) -> None:
-        turns = Turns(self._board, self._quotas, now=self._now)
+        may_pass = self._firm_since is not None
+        turns = Turns(self._board, self._quotas, now=self._now, may_pass=may_pass)
         self._decision.joined = turns.joined
         while (turn := turns.next()) is not None:
             block = self._pass_by(turn) if turn.passes else self._consider(turn.group, turn.line)
@@ -232,7 +234,7 @@ class _Pass:
             for line in group.lines
             if line.is_new and not line.alternatives and is_awake(line, self._now)
         ]
-        return Block(reason=reason, note=group.problems[0].problem)
+        return Block(reason=reason, said=group.problems[0].problem)
 
     def _closed_pool(self, group: Group) -> Block | None:
         if not self._closed:
@@ -249,20 +251,17 @@ class _Pass:
             f"of the {over.most} that it may have"
         )
         short = {over.pool: over.used + n - over.most}
-        return Block(reason=Reason.TEAM_AT_MAXIMUM, note=note, short_by=short, maximum=over)
+        return Block(reason=Reason.TEAM_AT_MAXIMUM, said=note, short_by=short, maximum=over)
 
     def _too_few(self, group: Group, line: Waiting) -> Block | None:
         short = {key: n - self._free[key] for key, n in group.wanted if n > self._free[key]}
         if not short:
             return self._kept(group) if self._quotas else None
         plan = self._plan(group, line, self._make_room(group, line))
-        wanted = dict(group.wanted)
-        note = "; ".join(
-            f"{self._board.names[key]}: needs {wanted[key]}, {max(0, self._free[key])} free" for key in short
-        )
+        names, free = self._board.names, self._free
         return Block(
             reason=Reason.NEEDS_REPLICAS,
-            note=note,
+            lacks=tuple((names[key], n, free[key]) for key, n in group.wanted if key in short),
             short_by=short,
             ahead=plan.key if plan else None,
             start=_start_of(plan),
@@ -278,7 +277,7 @@ class _Pass:
                     f"of which {kept} are guaranteed to teams that do not lend them"
                 )
                 reason = Reason.REPLICAS_GUARANTEED
-                return Block(reason=reason, note=note, short_by={key: n - (free - kept)}, kept=kept)
+                return Block(reason=reason, said=note, short_by={key: n - (free - kept)}, kept=kept)
         return None
 
     def _behind(self, group: Group, line: Waiting) -> Block | None:
@@ -295,15 +294,13 @@ class _Pass:
 
     def _after(self, ahead: str, plan: PlannedStart | None) -> Block:
         start = _start_of(plan)
-        when = f", planned for {_clock(start)}" if start else ""
-        note = f"it would delay the start of {ahead}{when}"
-        return Block(reason=Reason.BEHIND_PLANNED_START, note=note, ahead=ahead, start=start)
+        return Block(reason=Reason.BEHIND_PLANNED_START, ahead=ahead, start=start)
 
     def _full(self) -> Block | None:
         if self._room > 0:
             return None
         note = f"the resource already has {RESERVATIONS_LIMIT} reservations"
-        return Block(reason=Reason.TOO_MANY_RESERVATIONS, note=note)
+        return Block(reason=Reason.TOO_MANY_RESERVATIONS, said=note)
 
     # --- planned starts
 
@@ -375,6 +372,8 @@ class _Pass:
 
     def _make_room(self, group: Group, line: Waiting) -> list[Preempt]:
         """The attempts that are ended for this job, if it is the first that lacks replicas of these pools."""
+        if self._board.policy.preemption is Preemption.OFF:
+            return []
         if not self._is_reachable(group) or any(key in self._claimed for key, _ in group.wanted):
             return []
         self._claimed |= {key for key, _ in group.wanted}
@@ -433,7 +432,7 @@ class _Pass:
         return Overtaken(key=plan.key, start=_start_of(plan))
 
 
-_NOT_PASSING = Block(reason=Reason.BEHIND_PLANNED_START, note="its proper turn comes later")
+_NOT_PASSING = Block(reason=Reason.BEHIND_PLANNED_START, said="its proper turn comes later")
 
 
 def _start_of(plan: PlannedStart | None) -> datetime | None:
@@ -450,9 +449,8 @@ def _clock(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S}Z"
 
 
-def _passing(board: Board, now: datetime) -> tuple[set[str], Counter[PoolKey]]:
+def _passing(board: Board, since: datetime | None) -> tuple[set[str], Counter[PoolKey]]:
     """The attempts that went ahead of a job that has a firm place now, and what they hold."""
-    since = firm_since(board, now=now)
     passers = {
         token: each.replicas
         for token, each in board.passers.items()
@@ -476,7 +474,7 @@ def _closed_pools(resource: Resource, now: datetime) -> Iterable[tuple[PoolKey, 
         drain = next((resource.drained[i] for i in pool.ids if i in resource.drained), None)
         if drain is not None:
             note = f"pool {', '.join(pool.ids)}, by {drain.author}: {drain.reason}"
-            yield pool.key, Block(reason=Reason.DRAINED, note=note)
+            yield pool.key, Block(reason=Reason.DRAINED, said=note)
         elif backoff is not None and backoff.until > now:
             note = f"Vertex AI refused a job on pool {', '.join(pool.ids)}; the pool is left alone until then"
-            yield pool.key, Block(reason=backoff.reason, note=note, until=backoff.until)
+            yield pool.key, Block(reason=backoff.reason, said=note, until=backoff.until)

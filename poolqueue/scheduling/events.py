@@ -195,13 +195,7 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
         case Announced():
             return _announce(resource, event)
         case Reckoned():
-            return replace(
-                resource,
-                uses=event.uses,
-                promises=event.promises,
-                share_half_life=event.share_half_life,
-                overtakings=event.overtakings,
-            )
+            return _reckon(resource, event)
         case Courted(suitor=suitor):
             return replace(resource, suitors=tuple(sorted({*resource.suitors, suitor}))[:SUITORS_LIMIT])
         case SuitorsCalled():
@@ -210,11 +204,21 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
             assert_never(unreachable)
 
 
+def _reckon(resource: Resource, event: Reckoned) -> Resource:
+    """Most decisions leave everything as it was."""
+    left = (event.uses, event.promises, event.share_half_life, event.overtakings)
+    if left == (resource.uses, resource.promises, resource.share_half_life, resource.overtakings):
+        return resource
+    uses, promises, half_life, overtakings = left
+    return replace(resource, uses=uses, promises=promises, share_half_life=half_life, overtakings=overtakings)
+
+
 def _release(resource: Resource, event: Released) -> Resource:
     gone = resource.reservations.get(event.token)
     if gone is None:
         return resource
-    kept = {token: r for token, r in resource.reservations.items() if token != event.token}
+    kept = dict(resource.reservations)
+    del kept[event.token]
     released = replace(
         resource, reservations=kept, epoch=resource.epoch + 1, uses=_with_use(resource, gone, event.at)
     )

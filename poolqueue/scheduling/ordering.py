@@ -8,11 +8,11 @@ those with a firm place, as long as they hold few replicas.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from math import log
 from typing import Any, assert_never
 
-from poolqueue.scheduling.board import Board, Group, by_arrival, by_priority
+from poolqueue.scheduling.board import Board, Group, by_arrival, by_priority, seconds_of, time_of
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.waiting import Waiting
 
@@ -62,15 +62,13 @@ def leniency(board: Board, *, now: datetime) -> Leniency:
 
 def is_firm(board: Board, line: Waiting, group: Group, *, now: datetime) -> bool:
     """Has it a place that later ones do not take, whatever they are expected to be?"""
-    if board.policy.ordering is not Ordering.EXPECTED:
-        return True
-    return now >= due(board, line, group)
+    return board.policy.ordering is not Ordering.EXPECTED or due(board, line, group) <= seconds_of(now)
 
 
-def due(board: Board, line: Waiting, group: Group) -> datetime:
-    """From when on a job has a firm place under `expected`."""
-    seconds = DUE_BASE_SECONDS + DUE_PER_EXPECTED_SECOND * board.expectations.mean_seconds(group.traits)
-    return line.arrived + min(board.policy.firm_after, timedelta(seconds=seconds))
+def due(board: Board, line: Waiting, group: Group) -> float:
+    """From when on a job has a firm place under `expected`, in seconds since 1970."""
+    after = DUE_BASE_SECONDS + DUE_PER_EXPECTED_SECOND * board.expectations.mean_seconds(group.traits)
+    return seconds_of(line.arrived) + min(board.policy.firm_after.total_seconds(), after)
 
 
 def firm_since(board: Board, *, now: datetime) -> datetime | None:
@@ -78,7 +76,7 @@ def firm_since(board: Board, *, now: datetime) -> datetime | None:
     if board.policy.ordering is not Ordering.EXPECTED:
         return None
     first = min((due(board, group.lines[0], group) for group in board.groups.values()), default=None)
-    return first if first is not None and first <= now else None
+    return time_of(first) if first is not None and first <= seconds_of(now) else None
 
 
 def is_surely_short(board: Board, group: Group) -> bool:
@@ -94,8 +92,8 @@ def rank_of(board: Board, line: Waiting, group: Group, *, now: datetime) -> Rank
             return by_priority(line)
         case Ordering.EXPECTED:
             at = due(board, line, group)
-            if now >= at:
-                return (-line.priority, FIRM, at.timestamp(), line.arrived, line.team, line.job_id)
+            if at <= seconds_of(now):
+                return (-line.priority, FIRM, at, line.arrived, line.team, line.job_id)
             work = expected_work(board, line, group, now=now)
             return (-line.priority, YOUNG, work, line.arrived, line.team, line.job_id)
         case unreachable:

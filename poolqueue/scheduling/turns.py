@@ -12,7 +12,7 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 
 from poolqueue.scheduling.board import Board, Group
-from poolqueue.scheduling.ordering import PASSING, Rank, firm_since, is_surely_short, rank_of
+from poolqueue.scheduling.ordering import PASSING, Rank, is_surely_short, rank_of
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import Resource
 from poolqueue.scheduling.sharing import Quotas, Uses
@@ -38,18 +38,17 @@ _Entry = tuple[Rank, int, Turn]
 
 
 class Turns:
-    """Hands out one turn after the other."""
+    """Hands out one turn after the other; with `may_pass` surely short jobs come first once."""
 
-    def __init__(self, board: Board, quotas: Quotas, *, now: datetime) -> None:
+    def __init__(self, board: Board, quotas: Quotas, *, now: datetime, may_pass: bool) -> None:
         self._board = board
         self._quotas = quotas
         self._now = now
         self._promises = board.resource.promises
         self._queues: dict[str, list[_Entry]] = {}
         self._entered = 0
-        self._may_pass = firm_since(board, now=now) is not None
         for group in board.groups.values():
-            self._enter(group, 0, passes=self._may_pass)
+            self._enter(group, 0, passes=may_pass)
         self._uses = _uses(board, self._queues, now)
         self.joined = _joined(board.resource, self._uses, self._queues)
         self._teams = [(self._standing(team), team) for team in self._queues]
@@ -132,12 +131,10 @@ def in_turn(board: Board, *, now: datetime) -> list[Waiting]:
     """All waiting jobs in the order of their turns, if each of them were admitted; last those whose turn time
     must bring.
     """
-    turns = Turns(board, board.quotas(), now=now)
+    turns = Turns(board, board.quotas(), now=now, may_pass=False)
     order = []
     while (turn := turns.next()) is not None:
-        if not turn.passes:
-            order.append(turn.line)
-        mean = board.expectations.mean_seconds(turn.group.traits)
-        turns.go_on(turn, admitted_for=None if turn.passes else mean)
+        order.append(turn.line)
+        turns.go_on(turn, admitted_for=board.expectations.mean_seconds(turn.group.traits))
     asleep = [line for line in board.timed.values() if not is_awake(line, now)]
     return [*order, *sorted(asleep, key=lambda line: (line.not_before or now, line.key))]

@@ -42,16 +42,29 @@ class Block:
     """Why jobs wait. `short_by`: replicas missing per pool; `until`: when time alone ends it; `ahead`: the
     key of the job whose planned `start` it would delay, or its own. `maximum`: what its team has and may
     have; `kept`: free replicas of the pool it lacks that other teams keep to themselves.
+    `said`: the reason in words, where the numbers do not say it: `lacks`, names of pools with what is needed
+    and what is free.
     """
 
     reason: Reason
-    note: str
+    said: str = ""
+    lacks: tuple[tuple[str, int, int], ...] = ()
     short_by: Mapping[PoolKey, int] = field(default_factory=dict)
     until: datetime | None = None
     ahead: str | None = None
     start: datetime | None = None
     maximum: Maximum | None = None
     kept: int = 0
+
+    @property
+    def note(self) -> str:
+        """Put into words only for those who read it: a decision makes many of these."""
+        if self.said:
+            return self.said
+        if self.lacks:
+            return "; ".join(f"{name}: needs {n}, {max(0, free)} free" for name, n, free in self.lacks)
+        when = f", planned for {self.start:%Y-%m-%d %H:%M:%S}Z" if self.start else ""
+        return f"it would delay the start of {self.ahead}{when}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
