@@ -10,7 +10,8 @@ locals {
 
   # Everything else is exempt: an index on every field would double what a write costs in time and storage.
   collections = toset([
-    "bells", "commands", "dead_letters", "forecasts", "jobs", "paces", "queues", "resources", "settings",
+    "bells", "commands", "dead_letters", "forecasts", "jobs", "paces", "queues", "resources",
+    "run_times", "settings",
   ])
 }
 

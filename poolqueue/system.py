@@ -10,6 +10,7 @@ from typing import Self
 from poolqueue.announced import AnnouncedChanges
 from poolqueue.config import Settings
 from poolqueue.in_force import SettingsSource
+from poolqueue.learned_run_times import LearnedRunTimes
 from poolqueue.ports import Documents, Observer, Publisher, Submitter
 
 
@@ -32,6 +33,7 @@ class System:
     sleep: Callable[[float], None]
     announced: AnnouncedChanges = field(default_factory=AnnouncedChanges)
     source: SettingsSource | None = None
+    run_times: LearnedRunTimes = field(default_factory=LearnedRunTimes)
 
     def refreshed(self, *, at_least: int = 0) -> Self:
         """The same system with the settings in force, which are of version `at_least` if there is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -11,6 +11,7 @@ from poolqueue.cli.viewing import Snapshot, ended_view, resource_view
 from poolqueue.cli.views import JobView, ResourceView
 from poolqueue.config import Settings, policy_of
 from poolqueue.cycle.draft import waiting_line
+from poolqueue.learned_run_times import LearnedRunTimes
 from poolqueue.ports import Document, Documents, Query
 from poolqueue.records import (
     ResourceName,
@@ -53,6 +54,7 @@ class Reader:
     policy_of: Callable[[str], Policy] = lambda _id: Policy()
     creates_per_minute: int = CREATES_PER_MINUTE
     call_timeout: timedelta = CALL_TIMEOUT
+    run_times: LearnedRunTimes = field(default_factory=LearnedRunTimes)
 
     @classmethod
     def of(
@@ -115,6 +117,7 @@ class Reader:
             policy=self.policy_of(name.id),
             call_timeout=self.call_timeout,
             more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
+            run_times=self.run_times.of(self.documents, name, now=now),
         )
         return resource_view(snapshot, now=now)
 

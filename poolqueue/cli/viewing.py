@@ -17,7 +17,7 @@ from poolqueue.cli.views import HOLDING, Holder, JobView, PoolView, ResourceView
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board, specs
-from poolqueue.scheduling.expectations import TimeoutsOnly
+from poolqueue.scheduling.catching_up import expectations_of
 from poolqueue.scheduling.jobs import Demand, Job, Reason, State, job_key
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.scheduling.policies import Policy
@@ -31,6 +31,7 @@ from poolqueue.scheduling.pools import (
     free,
     reserved,
 )
+from poolqueue.scheduling.run_times import RunTimes
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 
@@ -40,7 +41,8 @@ UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its cust
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """What was read of one resource. `jobs` are the documents that were read besides, by key; `slots` are
-    those that the pace grants now; `more_arrivals` says that there are new jobs beyond the ones in `waiting`.
+    those that the pace grants now; `more_arrivals` says that there are new jobs beyond the ones in `waiting`;
+    `run_times` are those that were stored.
     """
 
     resource: Resource
@@ -50,13 +52,15 @@ class Snapshot:
     policy: Policy = field(default_factory=Policy)
     call_timeout: timedelta = timedelta(seconds=60)
     more_arrivals: bool = False
+    run_times: RunTimes = field(default_factory=RunTimes)
 
 
 def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     resource = snapshot.resource
     name = ResourceName.from_full(resource.name)
     shares = _Shares(resource)
-    board = Board(resource, snapshot.waiting, policy=snapshot.policy, expectations=TimeoutsOnly(), now=now)
+    known = expectations_of(snapshot.run_times, resource, now=now)
+    board = Board(resource, snapshot.waiting, policy=snapshot.policy, expectations=known, now=now)
     verdicts = decide(board, now=now, slots=snapshot.slots).verdicts()
     holding = [
         _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()

@@ -69,6 +69,7 @@ class Draft:
         self.resource: Resource = snapshot.resource
         self.moved: dict[str, Moved] = {}
         self.admissions: list[Admission] = []
+        self._besides: list[Write] = []
 
     def apply(self, *events: Event) -> None:
         for event in events:
@@ -238,6 +239,10 @@ class Draft:
         after = self.job(preempt.key)
         return None if after is None or after is before else after.custom_job
 
+    def write(self, write: Write) -> None:
+        """One more document, to be written in the same commit."""
+        self._besides.append(write)
+
     def reckon(self, decision: Decision, policy: Policy) -> None:
         """Teams' turns and planned starts, as they are after this draft."""
         admits = [admission.admit for admission in self.admissions]
@@ -268,7 +273,7 @@ class Draft:
             Replace(path=job_path(key), fields=write_job(moved.after), version=moved.before.version)
             for key, moved in self.moved.items()
         ]
-        return [*self._resource_writes(), *queue_writes, *jobs]
+        return [*self._resource_writes(), *queue_writes, *jobs, *self._besides]
 
     def _set(self, job: Job) -> None:
         before = self.moved[job.key].before if job.key in self.moved else self._snapshot.jobs[job.key]

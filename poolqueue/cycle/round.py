@@ -12,6 +12,7 @@ from poolqueue.announced import Span
 from poolqueue.config import policy_of
 from poolqueue.cycle.draft import Admission, Draft, Moved
 from poolqueue.cycle.elsewhere import Elsewhere, Looked
+from poolqueue.cycle.learning import PENDING_LIMIT, decided_unaided, informed_board, learn
 from poolqueue.cycle.pacing import Slots
 from poolqueue.cycle.snapshot import COMMIT_BYTES, Snapshot, body_bytes, read_snapshot
 from poolqueue.observation import look, reserved_tokens
@@ -21,7 +22,6 @@ from poolqueue.scheduling.admission import Decision, decide
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.changes import Change
 from poolqueue.scheduling.events import Event
-from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Job, State
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Relocate, Wait
@@ -38,7 +38,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What a round is to do: changes to make and events to apply first; whether to take up new jobs, and ends
-    that were only noted; whether to admit anything; and until when its submissions may begin.
+    that were only noted; whether to admit anything; whether run times are to learn from the few runs that
+    ended since they last did; and until when its submissions may begin.
     """
 
     changes: Sequence[Change] = ()
@@ -46,6 +47,7 @@ class Asked:
     arrivals: bool = True
     endings: bool = False
     admit: bool = True
+    learn: bool = False
     submit_within: timedelta = timedelta(seconds=60)
 
 
@@ -89,13 +91,18 @@ def run_round(
     policy = policy_of(system.settings, name.id)
     if asked.admit and _has_room(draft):
         _refresh(system, snapshot, draft)
-        decision = _decide(system, draft, policy, slots, admit=not snapshot.more_arrivals)
+        decision = _decide(system, name, draft, policy, slots, admit=not snapshot.more_arrivals)
         if not snapshot.more_arrivals:
             looked = elsewhere.look(system, decision, now=system.clock())
     drawing = _Drawing(system, snapshot, draft, policy, within=asked.submit_within)
     if decision is not None:
         drawing.add(decision)
+    pending, learned = len(draft.resource.outcomes), None
+    if pending > PENDING_LIMIT or (asked.learn and pending):
+        learned = learn(system, name, draft, now=system.clock())
     done = _commit(system, draft, decision, slots, announced=announced, drawing=drawing)
+    if learned is not None:
+        system.run_times.keep(name, learned, now=system.clock())
     return done if looked is None else replace(done, due=_earliest(done.due, looked.opening), looked=looked)
 
 
@@ -126,18 +133,26 @@ def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     draft.apply(observed)
 
 
-def _decide(system: System, draft: Draft, policy: Policy, slots: Slots, *, admit: bool) -> Decision:
+def _decide(
+    system: System, name: ResourceName, draft: Draft, policy: Policy, slots: Slots, *, admit: bool
+) -> Decision:
     """Decide as if there were slots enough, take those that it needs, and decide with what was granted.
 
     Without `admit` nothing is to start yet: as long as there are arrivals that nobody has looked at, one of
     them may come before those that would start now.
     """
     now = system.clock()
-    board = Board(draft.resource, draft.waiting(), policy=policy, expectations=TimeoutsOnly(), now=now)
-    decision = decide(board, now=now, slots=ADMISSIONS_LIMIT)
+    board: Board | None = None
+    decision = decided_unaided(draft, policy, now=now)
+    if decision is None:
+        board = informed_board(system, name, draft, policy, now=now)
+        decision = decide(board, now=now, slots=ADMISSIONS_LIMIT)
     wanted = len(decision.admits) if admit else 0
     granted = slots.hold(wanted)
-    return decision if granted == wanted else decide(board, now=now, slots=granted)
+    if granted == wanted:
+        return decision
+    board = board or informed_board(system, name, draft, policy, now=now)
+    return decide(board, now=now, slots=granted)
 
 
 class _Drawing:

@@ -71,15 +71,17 @@ def settle(
     events: Sequence[Event] = (),
     arrivals: bool = False,
     linger: bool = True,
+    learn: bool = False,
     elsewhere: Elsewhere | None = None,
 ) -> None:
-    """Make these changes, and in the same commit admit what now fits; empty the inbox too with `arrivals`.
+    """Make these changes, and in the same commit admit what now fits; empty the inbox too with `arrivals`,
+    and let run times learn from what ended with `learn`.
 
     With many rivals for the resource's document the changes go first, alone, and a cycle is asked for after.
     Without `linger` it leaves at once what only needs a little time.
     """
     with _cycle(system, name, deadline, linger=linger, elsewhere=elsewhere) as cycle:
-        cycle.make(Asked(changes=changes, events=events, arrivals=arrivals, endings=arrivals))
+        cycle.make(Asked(changes=changes, events=events, arrivals=arrivals, endings=arrivals, learn=learn))
 
 
 def end(system: System, name: ResourceName, ending: CustomJobEnded, *, deadline: datetime) -> None:

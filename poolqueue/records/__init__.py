@@ -14,6 +14,7 @@ from poolqueue.records.names import ResourceName, pace_path, region_key, resourc
 from poolqueue.records.paces import read_pace, write_pace
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
 from poolqueue.records.resources import read_resource, write_resource
+from poolqueue.records.run_times import read_run_times, run_times_path, write_run_times
 from poolqueue.records.settings import SettingsVersion, read_settings_version
 
 __all__ = [
@@ -35,14 +36,17 @@ __all__ = [
     "read_pace",
     "read_queue",
     "read_resource",
+    "read_run_times",
     "read_scorecard",
     "read_settings_version",
     "region_key",
     "resource_path",
+    "run_times_path",
     "write_bell",
     "write_job",
     "write_pace",
     "write_queue",
     "write_resource",
+    "write_run_times",
     "write_scorecard",
 ]

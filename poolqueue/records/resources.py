@@ -23,6 +23,7 @@ from poolqueue.scheduling.pools import (
     Pool,
     PoolKey,
     Promise,
+    Ran,
     Reservation,
     Resource,
     Surplus,
@@ -75,6 +76,7 @@ def write_resource(resource: Resource) -> dict[str, Any]:
         "promises": [_write_promise(key, promise) for key, promise in resource.promises.items()],
         "overtakings": asdict(resource.overtakings),
         "suitors": list(resource.suitors),
+        "outcomes": _write_outcomes(resource.outcomes),
     }
     return {**fields, "keys": keys.listed()}
 
@@ -113,6 +115,7 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         promises=dict(map(_read_promise, fields.get("promises", ()))),
         overtakings=Overtakings(**fields.get("overtakings", {})),
         suitors=tuple(fields.get("suitors", ())),
+        outcomes=_read_outcomes(fields.get("outcomes")),
     )
 
 
@@ -140,6 +143,28 @@ def _read_unannounced(packed: bytes) -> dict[str, Unannounced]:
     return {
         key: Unannounced(first=first, last=last, at=datetime.fromisoformat(at))
         for key, first, last, at in _unpacked(packed)
+    }
+
+
+def _write_outcomes(outcomes: Mapping[str, Ran]) -> bytes | None:
+    if not outcomes:
+        return None
+    traits: dict[Traits, int] = {}
+    rows = [
+        [token, traits.setdefault(ran.traits, len(traits)), to_micros(ran.since), ran.seconds, ran.by_itself]
+        for token, ran in outcomes.items()
+    ]
+    return _packed([[write_traits(each) for each in traits], rows])
+
+
+def _read_outcomes(packed: bytes | None) -> dict[str, Ran]:
+    if packed is None:
+        return {}
+    listed, rows = _unpacked(packed)
+    traits = [read_traits(fields) for fields in listed]
+    return {
+        token: Ran(traits=traits[place], since=from_micros(since), seconds=seconds, by_itself=by_itself)
+        for token, place, since, seconds, by_itself in rows
     }
 
 

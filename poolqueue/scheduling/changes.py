@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of
-from poolqueue.scheduling.events import DoubtedReadiness, Event, Noted, Released, SubmissionRefused
+from poolqueue.scheduling.endings import ENDINGS_BY_ITSELF, OUTCOMES, Ending, ending_of
+from poolqueue.scheduling.events import DoubtedReadiness, Event, Noted, Released, RunEnded, SubmissionRefused
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
-from poolqueue.scheduling.pools import Resource
+from poolqueue.scheduling.pools import Ran, Resource
 
 FIRST_SETBACK = timedelta(seconds=10)
 LONGEST_SETBACK = timedelta(minutes=10)
@@ -59,7 +59,10 @@ class CustomJobEnded:
             return NOTHING
         if is_another(job, self.token, self.custom_job):
             return NOTHING
-        released = released_by(resource, self.token, now, settles=ending is not Ending.CAPACITY)
+        released = (
+            *self._taught(ending, resource, now),
+            *released_by(resource, self.token, now, settles=ending is not Ending.CAPACITY),
+        )
         if job is None or not is_current(job, self.token):
             return Effect(events=released)
         refused = self._refusal(ending, resource, now)
@@ -94,6 +97,19 @@ class CustomJobEnded:
             started=self.started or job.started,
             ended=self.ended or now,
         )
+
+    def _taught(self, ending: Ending, resource: Resource, now: datetime) -> tuple[Event, ...]:
+        """What run times learn from it, if it really ran."""
+        reservation = resource.reservations.get(self.token)
+        if reservation is None or ending is Ending.CAPACITY:
+            return ()
+        since = self.started or reservation.started
+        if since is None:
+            return ()
+        seconds = max(0.0, ((self.ended or now) - since).total_seconds())
+        by_itself = ending in ENDINGS_BY_ITSELF
+        ran = Ran(traits=reservation.traits, since=since, seconds=seconds, by_itself=by_itself)
+        return (RunEnded(token=self.token, ran=ran),)
 
     def _refusal(self, ending: Ending, resource: Resource, now: datetime) -> tuple[Event, ...]:
         reservation = resource.reservations.get(self.token)

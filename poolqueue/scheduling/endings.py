@@ -47,6 +47,9 @@ OUTCOMES: dict[Ending, Outcome | None] = {
 }
 """The outcome of a job whose attempt ended so, if it is not tried again; None: it always is (requeued)."""
 
+ENDINGS_BY_ITSELF = frozenset({Ending.SUCCEEDED, Ending.PARTIALLY_SUCCEEDED, Ending.FAILED})
+"""After these it is known how long the attempt took; after others only that it would have taken longer."""
+
 
 def ending_of(state: str, error_code: int | None, error: str | None, *, ran: bool) -> Ending | None:
     """How a custom job in `state` ended; None while it has not.

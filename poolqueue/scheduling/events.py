@@ -9,6 +9,7 @@ from typing import assert_never
 
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
+    OUTCOMES_LIMIT,
     SUITORS_LIMIT,
     Backoff,
     Drain,
@@ -16,6 +17,7 @@ from poolqueue.scheduling.pools import (
     Pool,
     PoolKey,
     Promise,
+    Ran,
     Reservation,
     Resource,
     Surplus,
@@ -148,6 +150,21 @@ class SuitorsCalled:
     """All suitors are told that replicas came free; whose jobs find no room come to wait again."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunEnded:
+    """A custom job that really ran has ended; run times are to learn from it."""
+
+    token: str
+    ran: Ran
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """Run times have learned from these."""
+
+    tokens: frozenset[str]
+
+
 Event = (
     Reserved
     | Released
@@ -163,6 +180,8 @@ Event = (
     | Reckoned
     | Courted
     | SuitorsCalled
+    | RunEnded
+    | Learned
 )
 
 
@@ -200,6 +219,11 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
             return replace(resource, suitors=tuple(sorted({*resource.suitors, suitor}))[:SUITORS_LIMIT])
         case SuitorsCalled():
             return replace(resource, suitors=())
+        case RunEnded(token=token, ran=ran):
+            outcomes = {**resource.outcomes, token: ran}
+            return replace(resource, outcomes=dict([*outcomes.items()][-OUTCOMES_LIMIT:]))
+        case Learned(tokens=tokens):
+            return replace(resource, outcomes={t: r for t, r in resource.outcomes.items() if t not in tokens})
         case unreachable:
             assert_never(unreachable)
 

@@ -50,7 +50,8 @@ class Evidence:
 
     `ended[b]`: runs that ended in bucket `b`; `at_risk[b]`: runs that got there, those that still run and
     those that were cut included. `starts` and `runs` count the starts and ends that were seen. `version`
-    changes with what it says, `used` is when, in starts of any key, it was last added to.
+    changes with what it says. `since` and `used` are when it began and was last added to, in starts of any
+    key.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class Evidence:
         "prior",
         "remembered",
         "runs",
+        "since",
         "slack",
         "starts",
         "unit",
@@ -71,7 +73,7 @@ class Evidence:
         "version",
     )
 
-    def __init__(self, depth: int, owner: object) -> None:
+    def __init__(self, depth: int, owner: object, *, since: int) -> None:
         level = level_at(depth)
         self.depth = depth
         self.owner = owner
@@ -82,6 +84,7 @@ class Evidence:
         self.unit = 1.0
         self.starts = 0
         self.runs = 0
+        self.since = since
         self.used = 0
         self.version = 0
         self.drift = 0.0
@@ -89,8 +92,27 @@ class Evidence:
         self.ended = [0.0] * COUNT
         self.at_risk = [0.0] * COUNT
 
+    @classmethod
+    def restored(
+        cls,
+        depth: int,
+        *,
+        starts: int,
+        runs: int,
+        since: int,
+        used: int,
+        unit: float,
+        weights: Sequence[float],
+    ) -> Evidence:
+        """As it was when these were its weights: those of `ended`, then of `at_risk`."""
+        evidence = cls(depth, None, since=since)
+        evidence.starts, evidence.runs, evidence.used, evidence.unit = starts, runs, used, unit
+        evidence.ended, evidence.at_risk = [*weights[:COUNT]], [*weights[COUNT:]]
+        evidence.slack = TELLING * (evidence.prior + min(starts, evidence.remembered))
+        return evidence
+
     def copy(self, owner: object) -> Evidence:
-        twin = Evidence(self.depth, owner)
+        twin = Evidence(self.depth, owner, since=self.since)
         for name in ("unit", "starts", "runs", "used", "version", "drift", "slack"):
             setattr(twin, name, getattr(self, name))
         twin.ended, twin.at_risk = [*self.ended], [*self.at_risk]
@@ -108,14 +130,18 @@ class Evidence:
         self._drift(1.0)
         return self.starts
 
-    def cross(self, start: int, bucket: int) -> None:
-        """The run that began as number `start` has outlasted `bucket`, and is inside the next one."""
+    def cross(self, start: int, bucket: int, to: int) -> None:
+        """The run that began as number `start` was inside `bucket`, and is inside a later one by now."""
         kept = self.kept ** (self.starts - start) if self.starts > start else 1.0
         half = HALF * kept * self.unit
         at_risk = self.at_risk
         at_risk[bucket] += half
-        at_risk[bucket + 1] += half
+        at_risk[to] += half
         self.drift += HALF * kept
+        if to > bucket + 1:
+            for between in range(bucket + 1, to):
+                at_risk[between] += 2 * half
+            self.drift += kept * (to - bucket - 1)
         if self.drift > self.slack:
             self._drift(0.0)
 

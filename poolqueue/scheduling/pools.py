@@ -14,6 +14,7 @@ from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 RESERVATIONS_LIMIT = 2_000
 SUITORS_LIMIT = 20
+OUTCOMES_LIMIT = 500  # more are not kept until they are learned; the oldest go
 FRESH = timedelta(seconds=90)
 
 
@@ -148,6 +149,18 @@ class Overtakings:
     late_seconds: float = 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """A run that ended, for run times to be learned from: since when it ran, for how long, and whether it
+    ended by itself or was cut.
+    """
+
+    traits: Traits
+    since: datetime
+    seconds: float
+    by_itself: bool
+
+
 WHOLE_RESOURCE = "*"
 
 
@@ -159,6 +172,7 @@ class Resource:
     `surplus` are replicas held by others; `shards` is the number of its queue documents. `uses` are per team,
     `promises` per key of a waiting job. `suitors` are the keys of resources whose queues hold jobs that
     would come here, to be told when replicas come free.
+    `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from.
     """
 
     name: str
@@ -182,6 +196,7 @@ class Resource:
     promises: Mapping[str, Promise] = field(default_factory=dict)
     overtakings: Overtakings = Overtakings()
     suitors: tuple[str, ...] = ()
+    outcomes: Mapping[str, Ran] = field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:

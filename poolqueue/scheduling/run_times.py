@@ -36,12 +36,13 @@ class Outcome:
 
 
 class Going(NamedTuple):
-    """A run that goes on: its keys from the least specific one, the number of its start at each of them, when
-    it started, and the bucket that it has reached.
+    """A run that goes on: its keys from the least specific one, the number of its start at each of them and
+    in all, when it started, and the bucket that it has reached.
     """
 
     keys: tuple[str, ...]
     starts: tuple[int, ...]
+    number: int
     since: float
     bucket: int = 0
 
@@ -103,48 +104,54 @@ class RunTimes:
             if going is None or going.bucket == COUNT - 1:
                 heappop(crossings)
                 continue
-            going = self._cross(going)
+            going = self._cross(going, bucket_of(now - going.since))
             self.going[token] = going
             heapreplace(crossings, (_crossing(going), token))
 
-    def _cross(self, going: Going) -> Going:
-        keys, starts, since, bucket = going
-        mine, all_ = self._me, self.evidence
-        for depth, key in enumerate(keys):
-            evidence = all_.get(key)
-            if evidence is None or evidence.owner is not mine:
-                evidence = self._evidence_of(key, depth)
-            evidence.cross(starts[depth], bucket)
-        return Going(keys, starts, since, bucket + 1)
+    def _cross(self, going: Going, to: int) -> Going:
+        keys, starts, number, since, bucket = going
+        to = max(to, bucket + 1)
+        for key, start in zip(keys, starts, strict=True):
+            evidence = self._known(key, number)
+            if evidence is not None:
+                evidence.cross(start, bucket, to)
+        return Going(keys, starts, number, since, to)
 
     def _start(self, traits: Traits, at: float) -> Going:
         self._used += 1
         keys = (ALL_RUNS, *reversed(traits.keys))
         starts = []
         for depth, key in enumerate(keys):
-            evidence = self._evidence_of(key, depth)
+            evidence = self._known(key, self._used)
+            if evidence is None:
+                evidence = self.evidence[key] = Evidence(depth, self._me, since=self._used)
             evidence.used = self._used
             starts.append(evidence.start())
         if len(self.evidence) > self._limit:
             self._forget()
-        return Going(keys, tuple(starts), at)
+        return Going(keys, tuple(starts), self._used, at)
 
     def _end(self, going: Going, outcome: Outcome) -> None:
         bucket = bucket_of(outcome.seconds)
         part = 1.0 if outcome.by_itself else part_of(outcome.seconds, bucket)
-        for depth, (key, start) in enumerate(zip(going.keys, going.starts, strict=True)):
-            evidence = self._evidence_of(key, depth)
+        for key, start in zip(going.keys, going.starts, strict=True):
+            evidence = self._known(key, going.number)
+            if evidence is None:
+                continue
             weight = evidence.end(start, going.bucket, bucket, part)
             if outcome.by_itself:
                 evidence.ended[bucket] += weight
                 evidence.runs += 1
 
-    def _evidence_of(self, key: str, depth: int) -> Evidence:
-        """That of a fork's original is copied before it changes."""
+    def _known(self, key: str, number: int) -> Evidence | None:
+        """What there is to change, if it knows of the start with this number; it was not forgotten since.
+
+        That of a fork's original is copied before it changes.
+        """
         evidence = self.evidence.get(key)
-        if evidence is None:
-            evidence = self.evidence[key] = Evidence(depth, self._me)
-        elif evidence.owner is not self._me:
+        if evidence is None or evidence.since > number:
+            return None
+        if evidence.owner is not self._me:
             evidence = self.evidence[key] = evidence.copy(self._me)
         return evidence
 

@@ -120,7 +120,7 @@ class ResourceSweep:
         first, *rest = _chunks(changes)
         repair = partial(settle, self._system, self._name, deadline=self._allowance.deadline, linger=False)
         elsewhere = Elsewhere(self._system, self._name, everyone=True, known=self._known)
-        repair(first, events=events, arrivals=True, elsewhere=elsewhere)
+        repair(first, events=events, arrivals=True, learn=True, elsewhere=elsewhere)
         for chunk in rest:
             repair(chunk)
 

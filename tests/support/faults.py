@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from poolqueue.announced import AnnouncedChanges
+from poolqueue.learned_run_times import LearnedRunTimes
 from poolqueue.ports import Conflict, Document, Documents, Query, Write
 from poolqueue.system import System
 
@@ -61,6 +62,7 @@ def mortal(system: System, death: Death) -> System:
         submitter=_Mortal(system.submitter, death),
         observer=_Mortal(system.observer, death),
         announced=AnnouncedChanges(),
+        run_times=LearnedRunTimes(),
     )
 
 

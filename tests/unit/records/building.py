@@ -14,6 +14,7 @@ from poolqueue.scheduling.pools import (
     Drain,
     Pool,
     PoolKey,
+    Ran,
     Reservation,
     Resource,
     Surplus,
@@ -131,8 +132,16 @@ POOLS = st.builds(
     capacity=COUNTS,
     used=COUNTS,
 )
+RANS = st.builds(
+    Ran,
+    traits=TRAITS,
+    since=TIMES,
+    seconds=st.floats(0, 1e7),
+    by_itself=st.booleans(),
+)
 RESOURCES = st.builds(
     Resource,
+    outcomes=st.dictionaries(TOKENS, RANS, max_size=3),
     name=st.just("projects/demo-p/locations/us-central1/persistentResources/shared"),
     state=st.sampled_from(["RUNNING", "MISSING", "ERROR"]),
     created=MAYBE_TIMES,

@@ -11,8 +11,10 @@ from poolqueue.cycle.round import UNANNOUNCED_LIMIT
 from poolqueue.ports import Create
 from poolqueue.records import read_resource, write_resource
 from poolqueue.scheduling.pools import (
+    OUTCOMES_LIMIT,
     RESERVATIONS_LIMIT,
     PoolKey,
+    Ran,
     Reservation,
     Resource,
     Unannounced,
@@ -25,6 +27,14 @@ KEYS = [PoolKey(f'{{"machineType":"n1-standard-{n}"}}', '{"bootDiskSizeGb":100}'
 
 def longest_name(chance: random.Random) -> str:
     return "".join(chance.choices(string.ascii_lowercase + string.digits, k=63))
+
+
+def longest_traits(chance: random.Random) -> Traits:
+    return Traits(
+        keys=tuple(f"{chance.getrandbits(40):010x}" for _ in range(7)),
+        timeout=chance.randrange(604_800),
+        claimed=chance.randrange(604_800),
+    )
 
 
 def test_all_reservations_and_all_unannounced_changes_fit_one_document() -> None:
@@ -45,11 +55,7 @@ def test_all_reservations_and_all_unannounced_changes_fit_one_document() -> None
             absent_since=NOW,
             cancelled_at=NOW,
             priority=100,
-            traits=Traits(
-                keys=tuple(f"{chance.getrandbits(40):010x}" for _ in range(7)),
-                timeout=chance.randrange(604_800),
-                claimed=chance.randrange(604_800),
-            ),
+            traits=longest_traits(chance),
             started=NOW,
             preemptions=3,
         )
@@ -59,6 +65,12 @@ def test_all_reservations_and_all_unannounced_changes_fit_one_document() -> None
     resource = Resource(
         name="projects/p/locations/us-central1/persistentResources/r",
         reservations={reservation.token: reservation for reservation in reservations},
+        outcomes={
+            f"{chance.getrandbits(128):032x}": Ran(
+                traits=longest_traits(chance), since=NOW, seconds=chance.random() * 1e6, by_itself=True
+            )
+            for _ in range(OUTCOMES_LIMIT)
+        },
         unannounced={
             f"{team}.{longest_name(chance)}": Unannounced(first=7, last=9, at=NOW) for _ in range(entries)
         },

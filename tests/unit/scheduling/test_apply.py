@@ -7,6 +7,7 @@ from poolqueue.scheduling.events import (
     Changed,
     DoubtedReadiness,
     Drained,
+    Learned,
     Noted,
     Observed,
     Occupant,
@@ -14,11 +15,23 @@ from poolqueue.scheduling.events import (
     Released,
     Reserved,
     Resumed,
+    RunEnded,
     SubmissionRefused,
     apply,
 )
 from poolqueue.scheduling.jobs import Reason
-from poolqueue.scheduling.pools import Drain, Pool, PoolKey, Resource, Unannounced, free, occupied
+from poolqueue.scheduling.pools import (
+    OUTCOMES_LIMIT,
+    Drain,
+    Pool,
+    PoolKey,
+    Ran,
+    Resource,
+    Unannounced,
+    free,
+    occupied,
+)
+from poolqueue.scheduling.traits import NO_TRAITS
 from tests.unit.scheduling.building import CPU, GPU, NOW, at, pool, reservation, resource
 
 DRAIN = Drain(reason="r", author="a", at=NOW)
@@ -356,3 +369,23 @@ def test_a_hole_in_the_middle_is_announced_again() -> None:
 
 def test_an_announcement_of_an_unknown_job_changes_nothing() -> None:
     assert after(resource(), Announced(key="other", first=1, last=9)) == resource()
+
+
+# --- outcomes that run times are yet to learn from ---------------------------------------------------------
+
+
+RAN = Ran(traits=NO_TRAITS, since=NOW, seconds=5.0, by_itself=True)
+
+
+def test_outcomes_are_kept_until_they_are_learned() -> None:
+    ended = after(resource(), RunEnded(token="a", ran=RAN), RunEnded(token="b", ran=RAN))
+
+    assert ended.outcomes == {"a": RAN, "b": RAN}
+    assert after(ended, Learned(tokens=frozenset({"a"}))).outcomes == {"b": RAN}
+
+
+def test_no_more_outcomes_are_kept_than_find_room() -> None:
+    ended = after(resource(), *(RunEnded(token=str(n), ran=RAN) for n in range(OUTCOMES_LIMIT + 1)))
+
+    assert len(ended.outcomes) == OUTCOMES_LIMIT
+    assert "0" not in ended.outcomes

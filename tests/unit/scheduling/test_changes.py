@@ -13,9 +13,16 @@ from poolqueue.scheduling.changes import (
     Effect,
     SubmissionFailed,
 )
-from poolqueue.scheduling.events import DoubtedReadiness, Noted, Released, SubmissionRefused, apply
+from poolqueue.scheduling.events import (
+    DoubtedReadiness,
+    Noted,
+    Released,
+    RunEnded,
+    SubmissionRefused,
+    apply,
+)
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
-from poolqueue.scheduling.pools import Resource
+from poolqueue.scheduling.pools import Ran, Resource
 from poolqueue.scheduling.sightings import (
     Adopted,
     CancelRepeated,
@@ -25,6 +32,7 @@ from poolqueue.scheduling.sightings import (
     SeenRunning,
     never_created,
 )
+from poolqueue.scheduling.traits import NO_TRAITS
 from tests.unit.scheduling.building import CPU, NOW, at, job, job_in, reservation, resource
 
 KEY = "research.j"
@@ -195,7 +203,48 @@ def test_an_end_is_recorded_with_its_outcome_and_gives_the_replicas_back(
     assert (effect.job.state, effect.job.outcome, effect.job.reason) == (State.ENDED, outcome, reason)
     assert (effect.job.error, effect.job.started, effect.job.ended) == ("told", at(5), at(20))
     assert effect.job.custom_job == NAME
-    assert effect.events == (Released(token="t1", at=LATER),)
+    assert Released(token="t1", at=LATER) in effect.events
+
+
+@pytest.mark.parametrize(
+    ("state", "by_itself"),
+    [
+        ("SUCCEEDED", True),
+        ("PARTIALLY_SUCCEEDED", True),
+        ("FAILED", True),
+        ("EXPIRED", False),
+        ("CANCELLED", False),
+    ],
+)
+@pytest.mark.parametrize("job", [job_in(State.RUNNING), job_in(State.RUNNING, token="later"), None])
+def test_run_times_learn_from_an_end_how_long_it_ran_whatever_became_of_the_job(
+    state: str, by_itself: bool, job: Job | None
+) -> None:
+    effect = done(ended(state), job)
+
+    ran = Ran(traits=NO_TRAITS, since=at(5), seconds=15.0, by_itself=by_itself)
+    assert RunEnded(token="t1", ran=ran) in effect.events
+
+
+def test_a_failure_of_vertex_ai_says_only_that_it_would_have_run_longer() -> None:
+    effect = done(ended("FAILED", error_code=13), job_in(State.RUNNING))
+
+    (taught,) = [event for event in effect.events if isinstance(event, RunEnded)]
+    assert not taught.ran.by_itself
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "FAILED"])
+def test_what_never_ran_teaches_nothing(state: str) -> None:
+    assert RunEnded not in kinds(done(ended(state, started=None), job_in(State.SUBMITTED)))
+
+
+def test_when_it_was_seen_to_start_counts_if_its_end_does_not_say() -> None:
+    seen = resource(reservation(started=at(10)))
+
+    effect = done(ended(started=None), job_in(State.RUNNING), seen)
+
+    (taught,) = [event for event in effect.events if isinstance(event, RunEnded)]
+    assert (taught.ran.since, taught.ran.seconds) == (at(10), 10.0)
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "PENDING", "QUEUED", "CANCELLING", "PAUSED", "UPDATING"])
