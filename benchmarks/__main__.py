@@ -8,7 +8,7 @@ import time
 
 from rich.console import Console
 
-from benchmarks import counts, cycle_cpu, starting, throughput
+from benchmarks import counts, cycle_cpu, learning_cpu, starting, throughput
 from benchmarks.figures import Benchmark, Measured
 from benchmarks.report import PAGE, show, write
 from infra.local.emulators import google_emulators_missing
@@ -40,6 +40,11 @@ BENCHMARKS = (
         title="Processor time of a cycle",
         note=f"Median; {cycle_cpu.LINES:,} jobs wait for {cycle_cpu.KINDS} kinds of pools.",
         measure=cycle_cpu.time_cycle,
+    ),
+    Benchmark(
+        title="Processor time of learned run times",
+        note=f"Median; runs of {learning_cpu.KINDS} kinds of jobs, and as many keys as are kept.",
+        measure=learning_cpu.time_learning,
     ),
     Benchmark(
         title="Start of a function",

@@ -36,7 +36,7 @@ def time_cycle(quick: bool, say: Say) -> list[Figure]:  # noqa: FBT001  as `Benc
         *(
             Figure(
                 name=f"decide on {LINES:,} waiting jobs, {ordering.value}",
-                value=_milliseconds(partial(_decide, resource, lines, ordering), repeats),
+                value=milliseconds(partial(_decide, resource, lines, ordering), repeats),
                 unit="ms",
                 decimals=0,
                 budget=50,
@@ -45,13 +45,13 @@ def time_cycle(quick: bool, say: Say) -> list[Figure]:  # noqa: FBT001  as `Benc
         ),
         Figure(
             name=f"read a queue document of {LINES:,} lines",
-            value=_milliseconds(lambda: read_queue([stored]), repeats),
+            value=milliseconds(lambda: read_queue([stored]), repeats),
             unit="ms",
             decimals=0,
         ),
         Figure(
             name=f"write a queue document of {LINES:,} lines",
-            value=_milliseconds(lambda: write_queue(queue, 0), repeats),
+            value=milliseconds(lambda: write_queue(queue, 0), repeats),
             unit="ms",
             decimals=0,
         ),
@@ -65,7 +65,7 @@ def _decide(resource: Resource, lines: list[Waiting], ordering: Ordering) -> Non
     decide(board, now=NOW, slots=LINES)
 
 
-def _milliseconds(act: Callable[[], object], repeats: int) -> float:
+def milliseconds(act: Callable[[], object], repeats: int) -> float:
     """Median of the processor time, which other programs disturb less than the clock's."""
 
     def once() -> float:

@@ -9,6 +9,7 @@ from poolqueue.scheduling.buckets import COUNT
 
 UNIT_LIMIT = 1e9
 TELLING = 0.05  # by how much of itself evidence must change before what was made of it is made anew
+NO_WEIGHTS = (0.0,) * (2 * COUNT)
 HALF = 0.5  # of a bucket: what a run that is inside of it counts for as having been at risk there
 
 
@@ -73,7 +74,9 @@ class Evidence:
         "version",
     )
 
-    def __init__(self, depth: int, owner: object, *, since: int) -> None:
+    def __init__(
+        self, depth: int, owner: object, *, since: int, weights: Sequence[float] = NO_WEIGHTS
+    ) -> None:
         level = level_at(depth)
         self.depth = depth
         self.owner = owner
@@ -89,8 +92,8 @@ class Evidence:
         self.version = 0
         self.drift = 0.0
         self.slack = TELLING * level.prior
-        self.ended = [0.0] * COUNT
-        self.at_risk = [0.0] * COUNT
+        self.ended = [*weights[:COUNT]]
+        self.at_risk = [*weights[COUNT:]]
 
     @classmethod
     def restored(
@@ -105,17 +108,15 @@ class Evidence:
         weights: Sequence[float],
     ) -> Evidence:
         """As it was when these were its weights: those of `ended`, then of `at_risk`."""
-        evidence = cls(depth, None, since=since)
+        evidence = cls(depth, None, since=since, weights=weights)
         evidence.starts, evidence.runs, evidence.used, evidence.unit = starts, runs, used, unit
-        evidence.ended, evidence.at_risk = [*weights[:COUNT]], [*weights[COUNT:]]
         evidence.slack = TELLING * (evidence.prior + min(starts, evidence.remembered))
         return evidence
 
     def copy(self, owner: object) -> Evidence:
-        twin = Evidence(self.depth, owner, since=self.since)
-        for name in ("unit", "starts", "runs", "used", "version", "drift", "slack"):
-            setattr(twin, name, getattr(self, name))
-        twin.ended, twin.at_risk = [*self.ended], [*self.at_risk]
+        twin = Evidence(self.depth, owner, since=self.since, weights=self.ended + self.at_risk)
+        twin.starts, twin.runs, twin.used, twin.unit = self.starts, self.runs, self.used, self.unit
+        twin.version, twin.drift, twin.slack = self.version, self.drift, self.slack
         return twin
 
     def start(self) -> int:
