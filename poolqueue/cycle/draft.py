@@ -246,13 +246,12 @@ class Draft:
     def reckon(self, decision: Decision, policy: Policy) -> None:
         """Teams' turns and planned starts, as they are after this draft."""
         admits = [admission.admit for admission in self.admissions]
-        waiting = {line.key: line.team for line in self.waiting()}
+        waits = {line.key for line in self.waiting()}
         reckoned = reckon(
             self.resource,
             decision,
             admits=admits,
-            teams=set(waiting.values()),
-            is_waiting=waiting.__contains__,
+            is_waiting=waits.__contains__,
             policy=policy,
             now=self._now,
         )

@@ -27,6 +27,7 @@ from poolqueue.scheduling.verdicts import (
 )
 from poolqueue.scheduling.waiting import Waiting
 
+_OWN_REASONS = {Reason.TEAM_AT_MAXIMUM, Reason.NO_MATCHING_POOL, Reason.ABOVE_CAPACITY, Reason.DRAINED}
 UNKNOWN_SECONDS = 3_600.0  # who goes ahead of a job that waits for foreign use ends within this time
 
 
@@ -34,7 +35,8 @@ class Decision:
     """What is to be done now, on a board that must not change while the decision is looked at.
 
     `planned` are the planned starts, the most urgent first; `joined` by how much the use of teams that begin
-    to wait is raised. Who is relocated is decided apart, with a view of other resources (`relocating.py`).
+    to wait is raised; `competing` are the teams whose jobs wait for what others hold or are to get. Who is
+    relocated is decided apart, with a view of other resources (`relocating.py`).
     """
 
     def __init__(self, board: Board, *, now: datetime) -> None:
@@ -47,6 +49,7 @@ class Decision:
         self.preempts: list[Preempt] = []
         self.planned: list[PlannedStart] = []
         self.joined: Mapping[str, float] = {}
+        self.competing: set[str] = set()
         self.obstacle: Block | None = None
         self.blocks: dict[int, Block] = {}
         self.paced: set[str] = set()
@@ -120,7 +123,13 @@ def decide(board: Board, *, now: datetime, slots: int) -> Decision:
     if decision.obstacle is None:
         board.expect_overdue(now)
         _Pass(board, decision, now=now, slots=slots).run()
+    else:
+        decision.competing |= {group.team for group in board.groups.values()} & _waited(board.resource)
     return decision
+
+
+def _waited(resource: Resource) -> set[str]:
+    return {team for team, use in resource.uses.items() if use.waiting}
 
 
 def _obstacle(resource: Resource, now: datetime) -> Block | None:
@@ -192,7 +201,8 @@ class _Pass:
             block = self._pass_by(turn) if turn.passes else self._consider(turn.group, turn.line)
             if block is not None:
                 self._decision.blocks[id(turn.group)] = block
-            turns.go_on(turn, admitted_for=None if block else self._mean(turn.group))
+                self._decision.competing |= set() if block.reason in _OWN_REASONS else {turn.group.team}
+            turns.go_on(turn, admitted=block is None)
 
     def _consider(self, group: Group, line: Waiting) -> Block | None:
         """Start this job, or say why neither it nor the rest of its group starts."""
@@ -396,9 +406,6 @@ class _Pass:
     def _until(self, group: Group) -> float:
         return seconds_of(self._now) + self._seconds(group)
 
-    def _mean(self, group: Group) -> float:
-        return self._board.expectations.mean_seconds(group.traits)
-
     def _seconds(self, group: Group) -> float:
         return self._board.expectations.run_seconds(group.traits, self._leniency.sure)
 
@@ -415,6 +422,7 @@ class _Pass:
         overtakes = tuple(self._overtake(plan, group, until) for plan in self._plans_on(group.wanted))
         if self._slots <= 0:
             self._decision.paced.add(line.key)
+            self._decision.competing.add(group.team)
             return
         self._slots -= 1
         self._room -= 1

@@ -20,7 +20,7 @@ from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, Poo
 from poolqueue.scheduling.planning import Ends
 from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.pools import PoolKey, Reservation, Resource, free
-from poolqueue.scheduling.sharing import Quotas, Uses
+from poolqueue.scheduling.sharing import Holdings, Quotas, Uses
 from poolqueue.scheduling.traits import Traits
 from poolqueue.scheduling.waiting import Waiting
 
@@ -118,6 +118,7 @@ class Board:
         self.held: Counter[tuple[str, PoolKey]] = Counter()
         self.passers: dict[str, Reservation] = {}
         self.ends = Ends()
+        self._holdings = Holdings(resource, self.policy.share_half_life, now=now)
         for reservation in resource.reservations.values():
             self._count(reservation, 1)
             self._expect_end(reservation, now)
@@ -235,6 +236,7 @@ class Board:
                 self.add(line)
 
     def _count(self, reservation: Reservation, sign: int) -> None:
+        self._holdings.count(reservation, sign)
         for key, n in reservation.replicas.items():
             self.held[reservation.team, key] += sign * n
 
@@ -245,12 +247,8 @@ class Board:
         return Quotas(self.resource, self.policy, Counter(self.held))
 
     def uses(self, now: datetime) -> Uses:
-        uses = Uses(self.resource, self.policy, now=now)
-        for reservation in self.resource.reservations.values():
-            elapsed = max(0.0, (now - reservation.since).total_seconds())
-            seconds = elapsed + self.expectations.left_seconds(reservation.traits, elapsed)
-            uses.charge(reservation.team, reservation.replicas.items(), seconds)
-        return uses
+        """With a count of their own of who holds what, to be added to by one decision."""
+        return Uses(self.resource, self.policy, self._holdings, now=now)
 
     # --- expected ends
 

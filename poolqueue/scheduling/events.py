@@ -23,6 +23,7 @@ from poolqueue.scheduling.pools import (
     Surplus,
     Unannounced,
     Use,
+    decayed_seconds,
     total,
 )
 
@@ -254,10 +255,11 @@ def _release(resource: Resource, event: Released) -> Resource:
 
 
 def _with_use(resource: Resource, gone: Reservation, at: datetime) -> dict[str, Use]:
-    """What its team used by holding these replicas."""
+    """What its team used by holding these replicas, some of which may be forgotten already."""
     capacity = {pool.key: pool.capacity for pool in resource.pools}
     seconds = max(0.0, (at - gone.reserved_at).total_seconds())
-    more = seconds * sum(n / capacity[key] for key, n in gone.replicas.items() if capacity.get(key))
+    part = sum(n / capacity[key] for key, n in gone.replicas.items() if capacity.get(key))
+    more = part * decayed_seconds(seconds, resource.share_half_life)
     before = resource.uses.get(gone.team, Use(at=at))
     total = before.decayed(at, resource.share_half_life) + more
     return {**resource.uses, gone.team: Use(at=at, seconds=total, waiting=before.waiting)}

@@ -183,7 +183,6 @@ class _Run:
             board.resource,
             decision,
             admits=decision.admits,
-            teams={group.team for group in board.groups.values()},
             is_waiting=self._lines.__contains__,
             policy=board.policy,
             now=self._now,

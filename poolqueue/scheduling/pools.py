@@ -112,8 +112,8 @@ class Surplus:
 
 @dataclass(frozen=True, kw_only=True)
 class Use:
-    """What a team has used of the resource up to `at`, in seconds of the whole resource. `waiting`: it had
-    jobs waiting after the last decision.
+    """What a team has used of the resource up to `at` by attempts that ended, in seconds of the whole
+    resource. `waiting`: after the last decision it had jobs that waited for what others hold or were to get.
     """
 
     at: datetime
@@ -123,6 +123,12 @@ class Use:
     def decayed(self, now: datetime, half_life: timedelta) -> float:
         """Half of it is forgotten per half-life."""
         return self.seconds * math.exp2(-max(timedelta(), now - self.at) / half_life)
+
+
+def decayed_seconds(seconds: float, half_life: timedelta) -> float:
+    """What is left at its end of a use that lasted so long, when half is forgotten per half-life."""
+    lasting = half_life.total_seconds() / math.log(2)
+    return -lasting * math.expm1(-seconds / lasting)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -24,16 +24,13 @@ def reckon(
     decision: Decision,
     *,
     admits: Sequence[Admit],
-    teams: Collection[str],
     is_waiting: Callable[[str], bool],
     policy: Policy,
     now: datetime,
 ) -> Reckoned:
-    """`admits` are those that are committed; after them, `teams` have jobs that wait, and `is_waiting` tells
-    by its key whether a job does.
-    """
+    """`admits` are those that are committed; `is_waiting` tells by its key whether a job waits after them."""
     return Reckoned(
-        uses=_uses(resource, decision, teams, policy, now),
+        uses=_uses(resource, decision, admits, policy, now),
         promises=_promises(resource, decision, admits, is_waiting, now),
         share_half_life=policy.share_half_life,
         overtakings=_overtakings(resource, admits, now),
@@ -41,13 +38,15 @@ def reckon(
 
 
 def _uses(
-    resource: Resource, decision: Decision, waiting: Collection[str], policy: Policy, now: datetime
+    resource: Resource, decision: Decision, admits: Iterable[Admit], policy: Policy, now: datetime
 ) -> dict[str, Use]:
     """Written anew only where something changed, so that an idle resource stays as it is."""
+    waiting = decision.competing
+    lasting = {*waiting, *(admit.waiting.team for admit in admits)}
     uses = {}
-    for team in sorted({*resource.uses, *waiting}):
+    for team in sorted({*resource.uses, *lasting}):
         before = resource.uses.get(team, Use(at=now))
-        raised = decision.joined.get(team, 0.0)
+        raised = decision.joined.get(team, 0.0) if team in lasting else 0.0
         use = replace(before, waiting=team in waiting)
         if raised:
             use = replace(use, at=now, seconds=before.decayed(now, policy.share_half_life) + raised)

@@ -1,25 +1,30 @@
 """What teams may have of a resource: their quotas, and whose turn it is by weight and use.
 
 A team's use is counted in seconds of the whole resource: replicas held, as parts of their pool's capacity,
-times seconds. What ended is forgotten by half per half-life; what runs counts with all that it is expected
-to take (the entry penalty), so that a burst does not start as a whole before any of it has counted.
+times seconds, of which half is forgotten per half-life. Whatever is held counts as if it were held for an
+hour more (the entry penalty), so that a burst does not start as a whole before any of it has counted. Run
+times do not matter: whoever claims, or has, longer jobs gets neither more nor less.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from poolqueue.scheduling.policies import Policy, Quota
-from poolqueue.scheduling.pools import PoolKey, Resource
+from poolqueue.scheduling.pools import PoolKey, Reservation, Resource
 
 Wanted = Sequence[tuple[PoolKey, int]]
 
-# How far behind the others a team may be, by its use, when it begins to wait. In seconds of the whole
-# resource, per unit of weight.
+# How far behind the others a team may be when it begins to wait: it may have the whole resource for that
+# long, times its share, before the others get anything again.
 LONGEST_CREDIT = timedelta(minutes=30)
+AHEAD_HALF_LIVES = 0.5
+MOST_HALF_LIVES = 500
+LEAST_PART = 1e-9  # less is what rounding leaves
 NO_QUOTA = Quota()
 
 
@@ -100,35 +105,94 @@ def _of_ids(named: Mapping[str, Quota], ids: Iterable[str]) -> Quota | None:
     )
 
 
-class Uses:
-    """How much each team has used, decayed to now, with all that runs, per unit of its weight."""
+class Holdings:
+    """What each team holds, as parts of the resource, and what it has used by that so far: known without a
+    look at each reservation.
+    """
 
-    def __init__(self, resource: Resource, policy: Policy, *, now: datetime) -> None:
-        self._policy = policy
+    def __init__(self, resource: Resource, half_life: timedelta, *, now: datetime) -> None:
         self._parts = {pool.key: 1 / pool.capacity for pool in resource.pools if pool.capacity > 0}
-        self._seconds = {
-            team: use.decayed(now, resource.share_half_life) for team, use in resource.uses.items()
-        }
+        self._half_life = half_life
+        self._origin = now
+        self._held: dict[str, float] = {}
+        self._grown: dict[str, float] = {}  # each part held since t, times 2 ** ((t - origin) / half-life)
 
-    def charge(self, team: str, wanted: Iterable[tuple[PoolKey, int]], seconds: float) -> None:
-        part = sum(n * self._parts.get(key, 0.0) for key, n in wanted)
-        self._seconds[team] = self._seconds.get(team, 0.0) + part * seconds
+    def count(self, reservation: Reservation, sign: int) -> None:
+        if reservation.reserved_at - self._origin > MOST_HALF_LIVES * self._half_life:
+            self._move_origin(reservation.reserved_at)
+        team, part = reservation.team, sign * self.part_of(reservation.replicas.items())
+        self._held[team] = self._held.get(team, 0.0) + part
+        self._grown[team] = self._grown.get(team, 0.0) + part * self._growth(reservation.reserved_at)
+
+    def part_of(self, wanted: Iterable[tuple[PoolKey, int]]) -> float:
+        return sum(n * self._parts.get(key, 0.0) for key, n in wanted)
+
+    def teams(self) -> Iterable[str]:
+        return (team for team, part in self._held.items() if part > LEAST_PART)
+
+    def held(self, team: str) -> float:
+        return max(0.0, self._held.get(team, 0.0))
+
+    def used_seconds(self, team: str, now: datetime) -> float:
+        """Decayed to now."""
+        lasting = self._half_life.total_seconds() / math.log(2)
+        return lasting * max(0.0, self.held(team) - self._grown.get(team, 0.0) / self._growth(now))
+
+    def _growth(self, at: datetime) -> float:
+        return math.exp2(max(-MOST_HALF_LIVES, (at - self._origin) / self._half_life))
+
+    def _move_origin(self, to: datetime) -> None:
+        by = self._growth(to)
+        self._grown = {team: grown / by for team, grown in self._grown.items()}
+        self._origin = to
+
+
+class Uses:
+    """Each team's position: what it used, decayed to now, and what it holds as if for another `AHEAD`, per
+    unit of its weight. Whoever has the lowest is next.
+    """
+
+    def __init__(self, resource: Resource, policy: Policy, holdings: Holdings, *, now: datetime) -> None:
+        self._policy = policy
+        self._holdings = holdings
+        self._ahead = AHEAD_HALF_LIVES * policy.share_half_life.total_seconds()
+        self._used = {team: use.decayed(now, policy.share_half_life) for team, use in resource.uses.items()}
+        self._held = {team: holdings.held(team) for team in holdings.teams()}
+        for team in self._held:
+            self._add(team, holdings.used_seconds(team, now))
+
+    def charge(self, team: str, wanted: Iterable[tuple[PoolKey, int]]) -> None:
+        """It gets these replicas too."""
+        self._held[team] = self._held.get(team, 0.0) + self._holdings.part_of(wanted)
 
     def position(self, team: str) -> float:
-        return self._seconds.get(team, 0.0) / self._weight(team)
+        return self.used(team) + self._ahead * self._held.get(team, 0.0) / self._weight(team)
 
-    def join(self, joining: Iterable[str], waiting: Iterable[str]) -> dict[str, float]:
+    def used(self, team: str) -> float:
+        """Without what it holds from now on."""
+        return self._used.get(team, 0.0) / self._weight(team)
+
+    def join(self, joining: Collection[str], waiting: Collection[str]) -> dict[str, float]:
         """Teams that begin to wait: having been away earns no more than the longest credit on those that
         wait already. By how much the use of each was raised, in seconds of the resource.
+
+        Where nobody waited, nobody was kept from anything: then all begin near the one that has used most.
         """
-        lowest = min((self.position(team) for team in waiting), default=0.0)
-        lowest -= LONGEST_CREDIT.total_seconds()
-        raised = {}
-        for team in joining:
-            if self.position(team) < lowest:
-                raised[team] = (lowest - self.position(team)) * self._weight(team)
-                self._seconds[team] = self._seconds.get(team, 0.0) + raised[team]
+        if not joining:
+            return {}
+        if waiting:
+            floor = min(self.used(team) for team in waiting)
+        else:
+            floor = max(self.used(team) for team in [*self._held, *joining])
+        floor -= LONGEST_CREDIT.total_seconds() / sum(self._weight(team) for team in [*joining, *waiting])
+        low = [team for team in joining if self.used(team) < floor]
+        raised = {team: (floor - self.used(team)) * self._weight(team) for team in low}
+        for team, seconds in raised.items():
+            self._add(team, seconds)
         return raised
+
+    def _add(self, team: str, seconds: float) -> None:
+        self._used[team] = self._used.get(team, 0.0) + seconds
 
     def _weight(self, team: str) -> float:
         return self._policy.weights.get(team, 1.0)

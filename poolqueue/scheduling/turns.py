@@ -49,7 +49,7 @@ class Turns:
         self._entered = 0
         for group in board.groups.values():
             self._enter(group, 0, passes=may_pass)
-        self._uses = _uses(board, self._queues, now)
+        self._uses = board.uses(now)
         self.joined = _joined(board.resource, self._uses, self._queues)
         self._teams = [(self._standing(team), team) for team in self._queues]
         heapify(self._teams)
@@ -62,14 +62,13 @@ class Turns:
         _, _, turn = heappop(self._queues[team])
         return turn
 
-    def go_on(self, turn: Turn, *, admitted_for: float | None) -> None:
-        """The job was admitted, for so many seconds, and its group may have another one; or none of the
-        group's can start, unless the turn was only one to pass.
+    def go_on(self, turn: Turn, *, admitted: bool) -> None:
+        """The job was admitted, and its group may have another one; or none of the group's can start, unless
+        the turn was only one to pass.
         """
         group = turn.group
-        if admitted_for is not None:
-            if self._uses is not None:
-                self._uses.charge(group.team, group.wanted, admitted_for)
+        if admitted:
+            self._uses.charge(group.team, group.wanted)
             self._enter(group, turn.place + 1, passes=turn.passes)
         elif turn.passes:
             self._enter(group, turn.place, passes=False)
@@ -93,7 +92,7 @@ class Turns:
             return rank
         if turn.passes:
             rank = (rank[0], PASSING, *rank[2:])
-        return (rank[0], self._is_later(turn), *rank[1:])
+        return (rank[0], self._is_later(turn) and not turn.passes, *rank[1:])
 
     def _standing(self, team: str) -> Rank:
         rank, _, turn = self._queues[team][0]
@@ -101,12 +100,12 @@ class Turns:
             return rank
         group, line = turn.group, turn.line
         guaranteed = bool(group.wanted) and self._quotas.is_guaranteed(team, group.wanted)
-        position = 0.0 if self._uses is None else self._uses.position(team)
+        position = self._uses.position(team)
         return (not guaranteed, -line.priority, self._is_later(turn), position, line.arrived, team)
 
     def _is_later(self, turn: Turn) -> bool:
         """Whoever was promised a start keeps its turn within its class, whatever arrives or is used after."""
-        return not turn.passes and turn.line.key not in self._promises
+        return turn.line.key not in self._promises
 
 
 def is_awake(line: Waiting, now: datetime) -> bool:
@@ -115,14 +114,7 @@ def is_awake(line: Waiting, now: datetime) -> bool:
     return line.expires is None or line.expires > now
 
 
-def _uses(board: Board, teams: Collection[str], now: datetime) -> Uses | None:
-    """None where there is nobody to share with."""
-    return board.uses(now) if len(teams) > 1 else None
-
-
-def _joined(resource: Resource, uses: Uses | None, teams: Collection[str]) -> Mapping[str, float]:
-    if uses is None:
-        return {}
+def _joined(resource: Resource, uses: Uses, teams: Collection[str]) -> Mapping[str, float]:
     known = {team for team, use in resource.uses.items() if use.waiting}
     return uses.join([team for team in teams if team not in known], [team for team in teams if team in known])
 
@@ -135,6 +127,6 @@ def in_turn(board: Board, *, now: datetime) -> list[Waiting]:
     order = []
     while (turn := turns.next()) is not None:
         order.append(turn.line)
-        turns.go_on(turn, admitted_for=board.expectations.mean_seconds(turn.group.traits))
+        turns.go_on(turn, admitted=True)
     asleep = [line for line in board.timed.values() if not is_awake(line, now)]
     return [*order, *sorted(asleep, key=lambda line: (line.not_before or now, line.key))]

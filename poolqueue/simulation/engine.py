@@ -10,7 +10,7 @@ from poolqueue.scheduling.admission import Decision, decide
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.events import Released, Reserved
 from poolqueue.scheduling.jobs import Demand
-from poolqueue.scheduling.policies import Policy
+from poolqueue.scheduling.policies import Policy, Preemption
 from poolqueue.scheduling.pools import Pool, PoolKey, Reservation, Resource
 from poolqueue.scheduling.reckoning import reckon
 from poolqueue.scheduling.verdicts import Admit
@@ -113,7 +113,8 @@ class _Engine:
         return self._demands[needs]
 
     def _decide(self, at: float, now: datetime) -> None:
-        if not self._lines or all(n <= 0 for n in self._board.free.values()):
+        is_full = all(n <= 0 for n in self._board.free.values())
+        if not self._lines or (is_full and self._policy.preemption is Preemption.OFF):
             return
         self._learner.advance(at)
         decision = decide(self._board, now=now, slots=ALL_SLOTS)
@@ -163,7 +164,6 @@ class _Engine:
             self._board.resource,
             decision,
             admits=decision.admits,
-            teams={group.team for group in self._board.groups.values()},
             is_waiting=lambda key: int(key.rsplit(".", 1)[1]) in self._lines,
             policy=self._policy,
             now=now,

@@ -98,6 +98,13 @@ class VirtualTime:
     def at(self, when: datetime, happens: Happening) -> None:
         heappush(self._happenings, (when, next(self._numbers), happens))
 
+    def forget_successors(self) -> None:
+        """No job follows one that starts any more."""
+        self._again = lambda _time, _line: None
+
+    def change_policy(self, policy: Policy) -> None:
+        self.policy = self.board.policy = policy
+
     def run(self, *, until: datetime | None = None) -> Log:
         """Until then, or until nothing happens any more."""
         while self._happenings and (until is None or self._happenings[0][0] <= until):
@@ -123,7 +130,6 @@ class VirtualTime:
                 self.board.resource,
                 decision,
                 admits=decision.admits,
-                teams={line.team for line in self.waiting.values()},
                 is_waiting=self.waiting.__contains__,
                 policy=self.policy,
                 now=self.now,
@@ -178,6 +184,11 @@ class VirtualTime:
     def _follow(self, line: Waiting) -> None:
         if (next_ := self._again(self, line)) is not None:
             self.arrives(next_[0], runs=next_[1])
+
+    def end(self, token: str, *, when: datetime) -> None:
+        """It ends then, whatever it was to take, and nothing is decided."""
+        self.now = when
+        self._end(token)
 
     def _end(self, token: str, *, preempted: bool = False) -> None:
         attempt = self.running.pop(token, None)
