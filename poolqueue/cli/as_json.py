@@ -29,6 +29,7 @@ def job_fields(job: JobView) -> dict[str, Any]:
         "persistent_resource": job.resource,
         "pools": [{"pool": share.pool, "replicas": share.replicas} for share in job.shares],
         "priority": job.priority,
+        "position": job.position,
         "waited_seconds": _seconds(job.waited),
         "held_seconds": _seconds(job.held),
         "ran_seconds": _seconds(job.ran),

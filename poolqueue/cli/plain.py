@@ -12,7 +12,7 @@ GAP = "  "
 
 
 def jobs_lines(jobs: Iterable[JobView]) -> list[str]:
-    header = ("job", "team", "state", "resource", "pools", "prio", "time", "reason")
+    header = ("job", "team", "state", "resource", "pools", "prio", "turn", "time", "reason")
     return aligned([header, *(_job(job) for job in jobs)])
 
 
@@ -46,6 +46,7 @@ def _job(job: JobView) -> tuple[str, ...]:
         wording.name(job.resource),
         wording.shares(job),
         wording.priority(job),
+        wording.turn(job),
         wording.time(job),
         wording.reason(job),
     )

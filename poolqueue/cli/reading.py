@@ -75,8 +75,8 @@ class Reader:
         """The resources known in the regions, or the one named. Documents of up to `details` jobs per
         resource that hold replicas are read, for their priority and exact state.
         """
-        views = (self._view(name, now, details) for name in self.names(only))
-        return [view for view in views if view is not None]
+        found = (self.snapshot(name, now=now, details=details) for name in self.names(only))
+        return [resource_view(snapshot, now=now) for snapshot in found if snapshot is not None]
 
     def ended(self, *, limit: int) -> list[JobView]:
         """The jobs that ended last, the latest first."""
@@ -98,7 +98,8 @@ class Reader:
         found = self.documents.find(query)
         return [ResourceName.from_full(each.fields["name"]) for each in found if each.fields]
 
-    def _view(self, name: ResourceName, now: datetime, details: int) -> ResourceView | None:
+    def snapshot(self, name: ResourceName, *, now: datetime, details: int = 0) -> Snapshot | None:
+        """What is known of one resource; None if nothing is."""
         # Arrivals first: what is folded into the queue meanwhile is then seen twice rather than not at all.
         query = Query(collection="jobs", where={"inbox": name.key}, limit=ARRIVALS_LIMIT)
         arrivals = [read_job(each.fields) for each in self.documents.find(query) if each.fields]
@@ -109,7 +110,7 @@ class Reader:
         waiting = read_queue(shard.fields for shard in shards).lines
         held = {job_key(r.team, r.job_id) for r in resource.reservations.values()}
         new = [waiting_line(job) for job in arrivals if job.key not in waiting and job.key not in held]
-        snapshot = Snapshot(
+        return Snapshot(
             resource=resource,
             waiting=[line.waiting for key, line in waiting.items() if key not in held] + new,
             jobs=self._jobs(_oldest(resource, details)),
@@ -119,7 +120,6 @@ class Reader:
             more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
             run_times=self.run_times.of(self.documents, name, now=now),
         )
-        return resource_view(snapshot, now=now)
 
     def _resource_and_queue(self, name: ResourceName) -> list[Document]:
         """The resource's document and its queue's, as of one moment: one read unless there are shards."""

@@ -39,6 +39,7 @@ def jobs_table(jobs: Sequence[JobView]) -> Table:
     """
     has_team = len({job.team for job in jobs}) > 1
     has_resource = len({job.resource for job in jobs}) > 1
+    has_turn = any(job.position is not None for job in jobs)
     table = plain_table()
     table.add_column("job")
     if has_team:
@@ -48,10 +49,12 @@ def jobs_table(jobs: Sequence[JobView]) -> Table:
         table.add_column("resource", max_width=14)
     table.add_column("pools", max_width=24)
     table.add_column("prio", justify="right", no_wrap=True)
+    if has_turn:
+        table.add_column("turn", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("reason")
     for job in jobs:
-        table.add_row(*_cells(job, has_team=has_team, has_resource=has_resource))
+        table.add_row(*_cells(job, has_team=has_team, has_resource=has_resource, has_turn=has_turn))
     return table
 
 
@@ -81,7 +84,7 @@ def counts_line(jobs: Iterable[JobView]) -> Text:
     return Text(" · ").join(parts) if parts else Text("no jobs")
 
 
-def _cells(job: JobView, *, has_team: bool, has_resource: bool) -> Iterable[Text]:
+def _cells(job: JobView, *, has_team: bool, has_resource: bool, has_turn: bool) -> Iterable[Text]:
     yield Text(wording.name(job.job_id), overflow="fold")
     if has_team:
         yield _cut(wording.name(job.team))
@@ -90,6 +93,8 @@ def _cells(job: JobView, *, has_team: bool, has_resource: bool) -> Iterable[Text
         yield _cut(wording.name(job.resource))
     yield _cut(wording.shares(job))
     yield Text(wording.priority(job))
+    if has_turn:
+        yield Text(wording.turn(job))
     yield Text(wording.time(job))
     yield _cut(wording.reason(job))
 

@@ -54,14 +54,17 @@ class Snapshot:
     more_arrivals: bool = False
     run_times: RunTimes = field(default_factory=RunTimes)
 
+    def board(self, now: datetime) -> Board:
+        """What the next decision looks at."""
+        known = expectations_of(self.run_times, self.resource, now=now)
+        return Board(self.resource, self.waiting, policy=self.policy, expectations=known, now=now)
+
 
 def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     resource = snapshot.resource
     name = ResourceName.from_full(resource.name)
     shares = _Shares(resource)
-    known = expectations_of(snapshot.run_times, resource, now=now)
-    board = Board(resource, snapshot.waiting, policy=snapshot.policy, expectations=known, now=now)
-    verdicts = decide(board, now=now, slots=snapshot.slots).verdicts()
+    verdicts = decide(snapshot.board(now), now=now, slots=snapshot.slots).verdicts()
     holding = [
         _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()
     ]
@@ -73,7 +76,7 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
         is_fresh=resource.is_fresh(now),
         pools=_pools(resource, snapshot.waiting, shares, now),
         holding=tuple(sorted(holding, key=_by_state_and_age)),
-        waiting=tuple(_waiting(verdict, resource, shares, now) for verdict in verdicts),
+        waiting=tuple(_waiting(each, at, resource, shares, now) for at, each in enumerate(verdicts, 1)),
         more_arrivals=snapshot.more_arrivals,
         drained=resource.drained.get(WHOLE_RESOURCE),
     )
@@ -237,7 +240,7 @@ def _by_state_and_age(job: JobView) -> tuple[int, timedelta, str]:
     return HOLDING.index(job.state), -(job.ran or job.held or timedelta()), job.key
 
 
-def _waiting(verdict: Verdict, resource: Resource, shares: _Shares, now: datetime) -> JobView:
+def _waiting(verdict: Verdict, position: int, resource: Resource, shares: _Shares, now: datetime) -> JobView:
     line = verdict.waiting
     name = ResourceName.from_full(resource.name)
     promise = resource.promises.get(line.key)
@@ -252,6 +255,7 @@ def _waiting(verdict: Verdict, resource: Resource, shares: _Shares, now: datetim
         priority=line.priority,
         reason=reason,
         note=note,
+        position=position,
         planned=None if promise is None else promise.start,
         terms=terms_of(line, name.key),
     )

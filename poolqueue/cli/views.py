@@ -24,8 +24,9 @@ class Share:
 @dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as a row. `waited`: from its request to its start; `held`: how long it has had replicas without
-    running; `ran`: from its start on. `note` says more about `reason`. `planned`: the start that was first
-    planned for it, which others do not delay. `terms` are None where only its reservation was read.
+    running; `ran`: from its start on. `note` says more about `reason`. `position`: in turn, from 1 on, among
+    those that wait for its resource. `planned`: the start that was first planned for it, which others do not
+    delay. `terms` are None where only its reservation was read.
     """
 
     team: str
@@ -40,6 +41,7 @@ class JobView:
     outcome: Outcome | None = None
     reason: Reason | None = None
     note: str = ""
+    position: int | None = None
     planned: datetime | None = None
     terms: Terms | None = None
 

@@ -38,6 +38,11 @@ def priority(job: JobView) -> str:
     return "" if job.priority is None else str(job.priority)
 
 
+def turn(job: JobView) -> str:
+    """Its position among those that wait for its resource."""
+    return "" if job.position is None else f"{job.position:,}"
+
+
 def time(job: JobView) -> str:
     """How long it ran, or has had replicas, or has waited."""
     if job.state is State.ENDED and job.ran is None:

@@ -114,10 +114,36 @@ def test_jobs_shows_what_holds_replicas_and_why_the_others_wait(
     fill(installation)
     header, first, second = poolctl.list("jobs").splitlines()
 
-    assert header.split() == ["job", "team", "state", "resource", "pools", "prio", "time", "reason"]
+    assert header.split() == ["job", "team", "state", "resource", "pools", "prio", "turn", "time", "reason"]
     assert first.split()[:6] == ["first", "research", "submitted", "shared", "small", "x2"]
-    assert second.split()[:7] == ["second", "research", "queued", "shared", "small", "x1", "7"]
+    assert second.split()[:8] == ["second", "research", "queued", "shared", "small", "x1", "7", "1"]
     assert second.endswith("needs_replicas: small: needs 1, 0 free")
+
+
+def test_explain_tells_why_a_job_waits_and_what_would_start_it_and_writes_nothing(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    fill(installation)
+    writes = installation.documents.counts.writes
+    told = poolctl("explain", "second", "--team", "research")
+
+    assert "needs_replicas: small: needs 1, 0 free" in told
+    assert "held by research/first x2" in told
+    assert "when research/first ends" in told
+    assert "grow small by 1, to 3" in told
+    assert installation.documents.counts.writes == writes
+
+
+def test_explain_tells_what_holds_replicas_what_ended_and_what_is_not_known(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    fill(installation)
+    assert "first of team research: submitted" in poolctl("explain", "first", "--team", "research")
+
+    installation.finish("first", "FAILED", error={"code": 3, "message": "exit status 1"})
+
+    assert "exit status 1" in poolctl("explain", "first", "--team", "research")
+    assert "has no job nobody" in poolctl("explain", "nobody", "--team", "research", exit_code=1)
 
 
 def test_jobs_filters_by_state_team_and_resource(installation: Installation, poolctl: Poolctl) -> None:

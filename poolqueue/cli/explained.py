@@ -1,0 +1,159 @@
+"""What `poolctl explain` says of a job: the same facts for a terminal and for a pipe, each under a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from rich.table import Table
+from rich.text import Text
+
+from poolqueue.cli import wording
+from poolqueue.cli.plain import aligned
+from poolqueue.cli.remedies_told import none_told, remedy_told
+from poolqueue.cli.text import clock_time, safe, short_time
+from poolqueue.cli.views import JobView
+from poolqueue.scheduling.happenings import (
+    AttemptEnds,
+    Happening,
+    JobStarts,
+    Resumption,
+    SettingsChange,
+    SlotComesFree,
+    Sweep,
+    TimeComes,
+)
+from poolqueue.scheduling.jobs import State
+from poolqueue.scheduling.pools import PoolKey
+from poolqueue.scheduling.reasons import Explanation, Jobs, PoolNumbers
+
+_STYLES = {"reason": "yellow", "remedies": "green"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """A job, and what the next decision says of it if it waits. `names`: the ids of each pool."""
+
+    job: JobView
+    now: datetime
+    explanation: Explanation | None = None
+    names: Mapping[PoolKey, str] = field(default_factory=dict)
+
+
+Fact = tuple[str, str]
+
+
+def facts_of(explained: Explained) -> Iterator[Fact]:
+    """Each under its word; the word is empty where the fact goes on with the one before."""
+    yield "job", _headline(explained.job)
+    if told := wording.reason(explained.job):
+        yield "reason", told
+    if explained.explanation is not None:
+        yield from _waiting(explained, explained.explanation)
+
+
+def facts_grid(facts: Iterable[Fact]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    style = ""
+    for word, told in facts:
+        style = _STYLES.get(word, "") if word else style
+        grid.add_row(Text(word, style="bold"), Text(told, style=style, overflow="fold"))
+    return grid
+
+
+def facts_lines(facts: Iterable[Fact]) -> list[str]:
+    return aligned([*facts])
+
+
+def _headline(job: JobView) -> str:
+    at = "" if job.state is State.ENDED else f" for {wording.time(job)}"
+    priority = "" if job.priority is None else f", priority {job.priority}"
+    return (
+        f"{wording.name(job.job_id)} of team {wording.name(job.team)}: {wording.state(job)}{at} "
+        f"on {wording.name(job.resource)}{priority}; asks for {wording.shares(job)}"
+    )
+
+
+def _waiting(explained: Explained, explanation: Explanation) -> Iterator[Fact]:
+    names, now = explained.names, explained.now
+    for numbers in explanation.pools:
+        yield safe(names[numbers.pool], limit=24), _pool(numbers)
+        if held := _held(numbers):
+            yield "", held
+    yield "turn", _turn(explanation)
+    if explained.job.planned is not None:
+        yield "planned", f"to start by {_when(explained.job.planned, now)}; later ones do not delay it"
+    yield from _listed("could start", [happening_told(each, now) for each in explanation.happenings])
+    remedies = [remedy_told(each, explanation, names, explained.job, now) for each in explanation.remedies]
+    if remedies:
+        yield from _listed("remedies", remedies)
+    elif explanation.block is not None:
+        yield "remedies", "no single change that was tried is enough"
+    if tried := [none_told(each) for each in explanation.none_found]:
+        yield "not enough", "; ".join(tried)
+
+
+def _listed(word: str, told: list[str]) -> Iterator[Fact]:
+    yield from ((word if number == 0 else "", each) for number, each in enumerate(told))
+
+
+def _pool(numbers: PoolNumbers) -> str:
+    told = f"needs {numbers.needs:,} of {numbers.capacity:,}; {max(0, numbers.free):,} free"
+    if numbers.taken_first:
+        told += f", of which jobs before it take {numbers.taken_first:,} now"
+    return f"{told}; short by {numbers.short_by:,}" if numbers.short_by else told
+
+
+def _held(numbers: PoolNumbers) -> str:
+    parts = [f"held by {jobs_told(numbers.holders)}"] if numbers.holders.count else []
+    parts += [f"foreign use {numbers.foreign:,}"] if numbers.foreign else []
+    parts += [f"surplus {numbers.surplus:,}"] if numbers.surplus else []
+    return "; ".join(parts)
+
+
+def _turn(explanation: Explanation) -> str:
+    place = explanation.place
+    told = f"{place.position:,} of {place.of:,}"
+    if not place.ahead.count:
+        return f"{told}; nobody before it wants its pools"
+    return f"{told}; before it, for its pools: {jobs_told(place.ahead)}"
+
+
+def jobs_told(jobs: Jobs) -> str:
+    """`research/a x4, vision/b x2 … and 3 more, 9 replicas in all`."""
+    named = ", ".join(f"{job_name(each.key)} x{each.replicas:,}" for each in jobs.first)
+    more = jobs.count - len(jobs.first)
+    return named + (f" … and {more:,} more, {jobs.replicas:,} replicas in all" if more else "")
+
+
+def job_name(key: str) -> str:
+    return wording.name(key.replace(".", "/", 1))
+
+
+def happening_told(happening: Happening, now: datetime) -> str:
+    match happening:
+        case AttemptEnds(key=key, at=at, others=others):
+            first = f" and {others:,} before it" if others else ""
+            verb = "have ended" if others else "ends"
+            return f"when {job_name(key)}{first} {verb}, expected by {_when(at, now)}"
+        case JobStarts(key=key, at=None):
+            return f"when {job_name(key)} has started, which waits for foreign use"
+        case JobStarts(key=key, at=at):
+            return f"when {job_name(key)} has started, planned for {_when(at, now)}"
+        case TimeComes(at=at):
+            return f"at {_when(at, now)}"
+        case Resumption():
+            return "when somebody resumes it"
+        case Sweep():
+            return "when a sweep, every minute, sees that Vertex AI has room for it"
+        case SettingsChange():
+            return "when somebody changes the quotas"
+        case SlotComesFree():
+            return "within a minute, as the pace of requests to Vertex AI allows"
+
+
+def _when(at: datetime | None, now: datetime) -> str:
+    assert at is not None
+    left = at - now
+    return clock_time(at, now) + (f", in {short_time(left)}" if left > timedelta() else "")
