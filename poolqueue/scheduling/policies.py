@@ -24,7 +24,7 @@ class Ordering(StrEnum):
 
 class Preemption(StrEnum):
     """For whom a running attempt may be ended: for nobody, for a team whose replicas are lent, or for a
-    higher priority too.
+    higher priority too. In strict FIFO for nobody.
     """
 
     OFF = "off"

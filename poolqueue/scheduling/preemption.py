@@ -2,21 +2,27 @@
 
 A team gets back what it is guaranteed and has lent; or a higher priority takes from lower ones, where the
 policy says so. The victims are those that lose the least work: seconds since they began times replicas.
+
+Strict FIFO preempts nobody: whoever was preempted would come first again.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from poolqueue.scheduling.board import Board
-from poolqueue.scheduling.policies import Preemption
+from poolqueue.scheduling.policies import Ordering, Preemption
 from poolqueue.scheduling.pools import PoolKey, Reservation, total
 from poolqueue.scheduling.sharing import Quotas, Wanted
 from poolqueue.scheduling.verdicts import Preempt
 from poolqueue.scheduling.waiting import Waiting
+
+LOOKS_LIMIT = 5_000
+VICTIMS_LIMIT = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +47,7 @@ def preemptions(
     `chosen` are to be ended for earlier ones. Replicas of attempts that are being cancelled already count as
     free.
     """
-    if board.policy.preemption is Preemption.OFF:
+    if board.policy.preemption is Preemption.OFF or board.policy.ordering is Ordering.FIFO:
         return []
     victims = _Victims(board, claim, quotas, leaving=_leaving(board, chosen), now=now)
     short = victims.short(free)
@@ -74,20 +80,13 @@ class _Victims:
         return {key: n for key, n in lacks.items() if n > 0}
 
     def for_(self, short: Mapping[PoolKey, int]) -> list[Preempt]:
-        """As few as are needed; none if they are not enough."""
-        found: list[Reservation] = []
-        lacking = dict(short)
+        """Those that together lose the least; none if they are not enough."""
         given_up: Counter[tuple[str, PoolKey]] = Counter()
         for each in self._leaving:
             given_up.update(_by_pool(each))
-        for each in sorted(self._candidates(short), key=self._lost_per_replica):
-            if any(n > 0 for n in lacking.values()) and self._may_end(each, given_up):
-                found.append(each)
-                _less(lacking, each.replicas)
-                given_up.update(_by_pool(each))
-        if any(n > 0 for n in lacking.values()):
-            return []
-        return [self._verdict(each) for each in self._pruned(found, lacking)]
+        candidates = sorted(self._candidates(short), key=self._lost_per_replica)
+        search = _LeastLoss(candidates, self._lost, self._lost_per_replica, self._may_end)
+        return [self._verdict(each) for each in search.enough(short, given_up)]
 
     def _candidates(self, short: Mapping[PoolKey, int]) -> Iterable[Reservation]:
         """Attempts that Vertex AI has, that stay, have run for their `min_run`, and may be preempted."""
@@ -119,14 +118,6 @@ class _Victims:
             for key, n in each.replicas.items()
         )
 
-    def _pruned(self, found: list[Reservation], lacking: dict[PoolKey, int]) -> list[Reservation]:
-        """Without those that turned out not to be needed, the largest loss first."""
-        for each in sorted(found, key=self._lost, reverse=True):
-            if all(lacking.get(key, 0) + n <= 0 for key, n in each.replicas.items() if key in lacking):
-                found.remove(each)
-                _less(lacking, {key: -n for key, n in each.replicas.items()})
-        return found
-
     def _elapsed(self, each: Reservation) -> float:
         return max(0.0, (self._now - each.since).total_seconds())
 
@@ -139,17 +130,76 @@ class _Victims:
 
     def _verdict(self, each: Reservation) -> Preempt:
         by = self._claim.line
-        if self._is_owner and self._quotas.borrowed(each.team, next(iter(each.replicas))) > 0:
+        if self._is_owner and each.team != by.team:
             note = f"{by.key} gets back replicas that team {by.team} is guaranteed and had lent"
         else:
             note = f"{by.key} has priority {by.priority}, this job {each.priority}"
         return Preempt(token=each.token, key=each.key, by=by.key, note=note)
 
 
-def _less(lacking: dict[PoolKey, int], replicas: Mapping[PoolKey, int]) -> None:
-    for key, n in replicas.items():
-        if key in lacking:
-            lacking[key] -= n
+class _LeastLoss:
+    """Looks for the cheapest attempts that hold enough: first whoever loses least per replica that is of use,
+    then what is cheaper, by branch and bound. It is the cheapest of all if that takes no more than so many
+    looks, else the cheapest that was found.
+    """
+
+    def __init__(
+        self,
+        candidates: Sequence[Reservation],
+        lost: Callable[[Reservation], float],
+        lost_per_replica: Callable[[Reservation], tuple[float, str]],
+        may_end: Callable[[Reservation, Mapping[tuple[str, PoolKey], int]], bool],
+    ) -> None:
+        self._candidates = candidates
+        self._lost = [lost(each) for each in candidates]
+        self._rates = [lost_per_replica(each)[0] for each in candidates]
+        self._may_end = may_end
+        self._looks = LOOKS_LIMIT
+        self._best: list[int] | None = None
+        self._least = math.inf
+
+    def enough(
+        self, short: Mapping[PoolKey, int], given_up: Counter[tuple[str, PoolKey]]
+    ) -> list[Reservation]:
+        self._search([], short, given_up, 0.0)
+        return [self._candidates[place] for place in self._without_needless(self._best or [], short)]
+
+    def _search(
+        self,
+        chosen: list[int],
+        short: Mapping[PoolKey, int],
+        given_up: Counter[tuple[str, PoolKey]],
+        loss: float,
+    ) -> None:
+        if loss >= self._least:
+            return
+        if not short:
+            self._best, self._least = chosen, loss
+            return
+        lacking = sum(short.values())
+        for place in range(chosen[-1] + 1 if chosen else 0, len(self._candidates)):
+            self._looks -= 1
+            no_better = loss + lacking * self._rates[place] >= self._least
+            if no_better or (self._looks < 0 and self._best is not None):
+                return
+            each = self._candidates[place]
+            if len(chosen) < VICTIMS_LIMIT and self._may_end(each, given_up):
+                rest = {key: n for key, n in _less(short, each.replicas).items() if n > 0}
+                more = given_up + Counter(_by_pool(each))
+                self._search([*chosen, place], rest, more, loss + self._lost[place])
+
+    def _without_needless(self, chosen: Sequence[int], short: Mapping[PoolKey, int]) -> list[int]:
+        """Without those that turned out not to be needed, the largest loss first."""
+        kept = [*chosen]
+        for place in sorted(chosen, key=lambda each: self._lost[each], reverse=True):
+            others = total(self._candidates[other].replicas for other in kept if other != place)
+            if all(n <= others[key] for key, n in short.items()):
+                kept.remove(place)
+        return kept
+
+
+def _less(lacking: Mapping[PoolKey, int], replicas: Mapping[PoolKey, int]) -> dict[PoolKey, int]:
+    return {key: n - replicas.get(key, 0) for key, n in lacking.items()}
 
 
 def _by_pool(each: Reservation) -> dict[tuple[str, PoolKey], int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolqueue.scheduling.admission import Decision, decide
-from poolqueue.scheduling.policies import Preemption, Quota
+from poolqueue.scheduling.policies import Ordering, Preemption, Quota
 from poolqueue.scheduling.pools import Reservation, Resource, free
 from tests.unit.scheduling.building import (
     CPU,
@@ -136,6 +138,65 @@ def test_min_run_begins_when_it_is_known_to_run() -> None:
 
 def test_who_is_not_known_to_run_and_asks_for_no_min_run_loses_nothing() -> None:
     assert ended(full(running("a", running=False, started=None)), owner()) == ["a"]
+
+
+def test_in_strict_fifo_nobody_is_preempted_since_it_would_come_first_again() -> None:
+    on = full(running("a"))
+    urgent = waiting("urgent", priority=9)
+
+    assert ended(on, urgent, preemption=Preemption.HIGHER) == ["a"]
+    assert ended(on, urgent, preemption=Preemption.HIGHER, ordering=Ordering.FIFO) == []
+
+
+# --- who loses least
+
+
+def test_a_small_attempt_is_ended_rather_than_a_large_one_that_loses_less_per_replica() -> None:
+    on = full(running("large", since=-100, replicas={CPU: 9}), running("small", since=-200))
+
+    assert ended(on, waiting("j", priority=1), preemption=Preemption.HIGHER) == ["small"]
+
+
+@given(
+    attempts=st.lists(
+        st.tuples(
+            st.integers(-9, -1), st.dictionaries(st.sampled_from([CPU, GPU]), st.integers(1, 4), min_size=1)
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    cpu=st.integers(1, 8),
+    gpu=st.integers(0, 8),
+)
+def test_no_other_attempts_that_are_enough_lose_less(attempts: list[Any], cpu: int, gpu: int) -> None:
+    reserved = [running(f"t{n}", since=since, replicas=held) for n, (since, held) in enumerate(attempts)]
+    sizes = {key: sum(each.replicas.get(key, 0) for each in reserved) for key in (CPU, GPU)}
+    on = resource(*reserved, pools=(pool(capacity=sizes[CPU]), pool(GPU, sizes[GPU])))
+    wanted = {CPU: cpu, GPU: gpu}
+    demands = [demand(n, key, index) for index, (key, n) in enumerate(wanted.items()) if n]
+
+    found = ended(on, waiting("j", *demands, priority=1), preemption=Preemption.HIGHER)
+
+    enough = [
+        chosen
+        for size in range(1, len(reserved) + 1)
+        for chosen in combinations(reserved, size)
+        if all(sum(each.replicas.get(key, 0) for each in chosen) >= n for key, n in wanted.items())
+    ]
+    if not enough:
+        assert found == []
+    else:
+        assert lost(on.reservations[token] for token in found) == min(map(lost, enough))
+
+
+def test_many_small_attempts_are_ended_for_a_large_job_without_a_long_search() -> None:
+    on = full(*(running(f"t{n}", since=-100 - n) for n in range(400)))
+
+    assert len(ended(on, waiting("j", demand(300), priority=1), preemption=Preemption.HIGHER)) == 300
+
+
+def lost(attempts: Iterable[Reservation]) -> float:
+    return sum((NOW - each.since).total_seconds() * sum(each.replicas.values()) for each in attempts)
 
 
 # --- until they have left
