@@ -15,7 +15,7 @@ from poolqueue.scheduling.board import specs
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Resource, free
-from poolqueue.system import System
+from poolqueue.system import Known
 
 RESOURCES_LIMIT = 500
 
@@ -30,7 +30,7 @@ class NoHome:
     problems: tuple[Problem, ...]
 
 
-def home_of(system: System, request: JobRequest, team: Team) -> ResourceName | NoHome:
+def home_of(system: Known, request: JobRequest, team: Team) -> ResourceName | NoHome:
     """The one that the request names; else, of those of its project and location that are known and that the
     team may use, the first in the order of their names whose pools match and that is ready, of these one
     whose free replicas fit now. One whose pools are not confirmed is taken only if there is no such one.
@@ -46,7 +46,7 @@ def home_of(system: System, request: JobRequest, team: Team) -> ResourceName | N
     return _best(system, request, usable) if usable else _none_known(request, team)
 
 
-def _best(system: System, request: JobRequest, usable: Sequence[Resource]) -> ResourceName | NoHome:
+def _best(system: Known, request: JobRequest, usable: Sequence[Resource]) -> ResourceName | NoHome:
     now = system.clock()
     rank, name = min((_rank(request, each, now), each.name) for each in usable)
     if rank < _NEVER:

@@ -7,26 +7,20 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, assert_never
+from typing import assert_never
 
-from poolqueue.allowed import check_allowed
 from poolqueue.announcing import Announcement, announce
 from poolqueue.config import Team
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.dead_letters import bury, problem_fields
-from poolqueue.homes import NoHome, home_of
-from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
-from poolqueue.new_job import new_job
+from poolqueue.messages import BadRequest, JobRequest, Problem
 from poolqueue.ports import Conflict, Create, Document, PublishFailed, Replace
 from poolqueue.records import (
     ResourceName,
     job_path,
     read_job,
-    read_resource,
-    resource_path,
     write_job,
 )
-from poolqueue.scheduling.board import specs
 from poolqueue.scheduling.jobs import (
     Job,
     Outcome,
@@ -35,11 +29,8 @@ from poolqueue.scheduling.jobs import (
     record,
     record_refused,
 )
-from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.system import System
-from poolqueue.waiting_limit import check_waiting
-
-UNKNOWN = "unknown"  # stands for the persistent resource of a request that names none
+from poolqueue.vetting import Origin, id_is_taken, parsed, vetted, vetted_bad
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +46,15 @@ class Received:
     data: bytes
     attributes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def origin(self) -> Origin:
+        return Origin(team=self.team, message_id=self.message_id, published=self.publish_time)
+
 
 def take_in(system: System, received: Received, *, default_job_id: str) -> ResourceName | None:
     """Record whatever a message holds; the resource whose bell is to be rung, if anything is new."""
-    request = parse_request(
-        received.data,
-        received.attributes,
-        default_job_id=default_job_id,
-        project=received.team.project or system.settings.project,
-        location=received.team.location or system.settings.location,
-        default_priority=received.team.default_priority,
+    request = parsed(
+        system, received.origin, received.data, received.attributes, default_job_id=default_job_id
     )
     match request:
         case JobRequest():
@@ -80,49 +70,18 @@ def take_in(system: System, received: Received, *, default_job_id: str) -> Resou
 
 def record_request(system: System, request: JobRequest, received: Received) -> ResourceName | None:
     """Record a well-formed request; the resource whose bell is to be rung, None when there is nothing new."""
-    problems = check_allowed(request, received.team, system.settings)
-    home = home_of(system, request, received.team)
-    if isinstance(home, NoHome):
-        unknown = ResourceName(project=request.project, location=request.location, id=UNKNOWN)
-        reason = Reason.NOT_ALLOWED if problems else home.reason
-        _refuse(system, _new_job(request, unknown, received), [*problems, *home.problems], reason, received)
+    found = vetted(system, request, received.origin)
+    if found.reason is not None:
+        _refuse(system, found.job, found.problems, found.reason, received)
         return None
-    job = _new_job(request, home, received)
-    if problems:
-        problems = [*problems, *_match_problems(system, home, request.worker_pools)]
-        _refuse(system, job, problems, Reason.NOT_ALLOWED, received)
-        return None
-    if too_many := check_waiting(system, job, received.team):
-        _refuse(system, job, too_many, Reason.TOO_MANY_WAITING, received)
-        return None
-    created = _create(system, record(job, at=received.publish_time), received)
+    created = _create(system, record(found.job, at=received.publish_time), received)
     return None if created is None else ResourceName.from_key(created.resource)
-
-
-def _new_job(request: JobRequest, home: ResourceName, received: Received) -> Job:
-    return new_job(
-        request, home, received.team, created=received.publish_time, message_id=received.message_id
-    )
 
 
 def record_bad_request(system: System, request: BadRequest, received: Received) -> None:
     """Record a malformed request that belongs to a job id: a job that ended, rejected, with its problems."""
-    assert request.job_id is not None
-    name = _resource_of(system, request, received)
-    job = Job(
-        team=received.team.name,
-        job_id=request.job_id,
-        resource=name.key,
-        priority=0,
-        digest=request.digest,
-        display_name="",
-        custom_job_body="{}",
-        demands=(),
-        created=received.publish_time,
-        message_id=received.message_id,
-    )
-    problems = [*request.problems, *_match_problems(system, name, request.worker_pools)]
-    _refuse(system, job, problems, Reason.BAD_REQUEST, received)
+    found = vetted_bad(system, request, received.origin)
+    _refuse(system, found.job, found.problems, Reason.BAD_REQUEST, received)
 
 
 def _keep(system: System, received: Received, problems: Sequence[Problem], *, job: str | None = None) -> None:
@@ -194,12 +153,7 @@ def _replace_refused(system: System, document: Document, existing: Job, job: Job
 
 def _namesake(system: System, job: Job, received: Received) -> Job | None:
     variant = f"refused-{hashlib.sha256(job.message_id.encode()).hexdigest()[:8]}"
-    problem = Problem(
-        path="job_id",
-        value=job.job_id,
-        problem="another request has this id, with other content",
-        remedy="choose another job_id; publish the same content to repeat a request",
-    )
+    problem = id_is_taken(job.job_id)
     fresh = replace(job, variant=variant, sequence=0, history=(), outcome=None, ended=None)
     further = [Problem(**fields) for fields in job.problems]
     _refuse(system, fresh, [problem, *further], Reason.ID_TAKEN, received)
@@ -215,25 +169,3 @@ def _refuse(
         replace(job, problems=listed, error=note), at=job.created, reason=reason, note=note
     )
     _create(system, refused, received)
-
-
-def _match_problems(system: System, name: ResourceName, pools: Sequence[Any]) -> list[Problem]:
-    """What else would be refused: told in the same answer, as far as the resource is known by now."""
-    document = system.documents.read([resource_path(name)])[0]
-    if document.fields is None or not pools:
-        return []
-    resource = read_resource(document.fields)
-    if not (resource.is_ready and resource.is_fresh(system.clock())):
-        return []
-    match = match_pools(pools, specs(resource))
-    return [] if isinstance(match, Matched) else [problem.as_problem() for problem in match]
-
-
-def _resource_of(system: System, request: BadRequest, received: Received) -> ResourceName:
-    project = received.team.project or system.settings.project
-    location = received.team.location or system.settings.location
-    given = request.persistent_resource or UNKNOWN
-    try:
-        return ResourceName.from_full(given)
-    except ValueError:
-        return ResourceName(project=project, location=location, id=given)

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Protocol, Self
 
 from poolqueue.announced import AnnouncedChanges
 from poolqueue.config import Settings
 from poolqueue.in_force import SettingsSource
 from poolqueue.learned_run_times import LearnedRunTimes
 from poolqueue.ports import Documents, Observer, Publisher, Submitter
+
+
+class Known(Protocol):
+    """As much of an installation as a request is held against."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def documents(self) -> Documents: ...
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

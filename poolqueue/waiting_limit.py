@@ -7,10 +7,10 @@ from poolqueue.messages import Problem
 from poolqueue.records import ResourceName, job_path, queue_path, read_job
 from poolqueue.records.queues import has_successor, waiting_of
 from poolqueue.scheduling.jobs import Job, Outcome
-from poolqueue.system import System
+from poolqueue.system import Known
 
 
-def check_waiting(system: System, job: Job, team: Team) -> list[Problem]:
+def check_waiting(system: Known, job: Job, team: Team) -> list[Problem]:
     """Whether the team has as many jobs waiting there as it may have, as the queue's document counts them:
     one read, and none for a team without a limit. Requests that arrive together may exceed the limit by those
     that no cycle has taken up yet.
@@ -26,7 +26,7 @@ def check_waiting(system: System, job: Job, team: Team) -> list[Problem]:
     return [Problem(path="job_id", value=job.job_id, problem=problem, remedy=remedy)]
 
 
-def _count(system: System, name: ResourceName, team: str) -> int:
+def _count(system: Known, name: ResourceName, team: str) -> int:
     waiting = shard = 0
     while True:
         fields = system.documents.read([queue_path(name, shard)])[0].fields
@@ -38,7 +38,7 @@ def _count(system: System, name: ResourceName, team: str) -> int:
         shard += 1
 
 
-def _is_known(system: System, job: Job) -> bool:
+def _is_known(system: Known, job: Job) -> bool:
     """A job that is there already is no further one, however often its request comes."""
     fields = system.documents.read([job_path(job.key)])[0].fields
     return fields is not None and read_job(fields).outcome is not Outcome.REJECTED
