@@ -8,7 +8,7 @@ from datetime import datetime
 
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, Group, seconds_of, time_of
 from poolqueue.scheduling.jobs import Reason
-from poolqueue.scheduling.ordering import firm_since, is_firm, leniency
+from poolqueue.scheduling.ordering import Order
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
 from poolqueue.scheduling.policies import Ordering, Preemption
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource, total
@@ -181,9 +181,8 @@ class _Pass:
         self._is_strict = board.policy.ordering is Ordering.FIFO
         self._room = RESERVATIONS_LIMIT - len(board.resource.reservations)
         self._free = dict(board.free)
-        self._leniency = leniency(board, now=now)
-        self._firm_since = firm_since(board, now=now)
-        self._passers, self._passing = _passing(board, self._firm_since)
+        self._order = Order(board, now=now)
+        self._passers, self._passing = _passing(board, self._order.firm_since)
         self._widest = _widest(board)
         self._closed = dict(_closed_pools(board.resource, now))
         self._quotas = board.quotas()
@@ -194,8 +193,7 @@ class _Pass:
         self._claimed: set[PoolKey] = set()
 
     def run(self) -> None:
-        may_pass = self._firm_since is not None
-        turns = Turns(self._board, self._quotas, now=self._now, may_pass=may_pass)
+        turns = Turns(self._board, self._order, self._quotas, now=self._now)
         self._decision.joined = turns.joined
         while (turn := turns.next()) is not None:
             block = self._pass_by(turn) if turn.passes else self._consider(turn.group, turn.line)
@@ -325,7 +323,8 @@ class _Pass:
         is_known = at < INFINITY
         if not is_known:
             at = seconds_of(self._now) + UNKNOWN_SECONDS
-        spare = {key: int(n * self._leniency.spare_part) for key, n in spare.items()}
+        part = self._order.spare_part(group)
+        spare = {key: int(n * part) for key, n in spare.items()}
         plan = PlannedStart(
             key=line.key, team=line.team, wanted=group.wanted, at=at, spare=spare, is_known=is_known
         )
@@ -355,9 +354,7 @@ class _Pass:
         is_own = all(n <= self._ours[key] for key, n in group.wanted)
         if not is_own and self._now - line.arrived < self._board.policy.firm_after:
             return False
-        return is_firm(self._board, line, group, now=self._now) or self._quotas.is_guaranteed(
-            group.team, group.wanted
-        )
+        return self._order.is_firm(line, group) or self._quotas.is_guaranteed(group.team, group.wanted)
 
     def _planned_start(self, group: Group, ending: Sequence[Preempt]) -> tuple[float, dict[PoolKey, int]]:
         """What passes firm places may take all that it is allowed to at any time: that is not counted on."""
@@ -366,7 +363,7 @@ class _Pass:
         held = self._board.resource.reservations
         begun = [*self._begun, *((soon, token, held[token].replicas) for token in tokens)]
         free, uncounted = self._free, tokens
-        if self._leniency.passing_part:
+        if self._order.passing_part:
             free = {key: n - self._left_to_passing(key, group) for key, n in free.items()}
             uncounted = tokens | self._passers
         ends = (end for end in self._board.ends if end[1] not in uncounted)
@@ -378,7 +375,7 @@ class _Pass:
     def _passing_limit(self, key: PoolKey, widest: int) -> int:
         """How many replicas may be held by passing: never so many that the widest firm job cannot start."""
         capacity = self._board.capacity[key]
-        return min(int(self._leniency.passing_part * capacity), capacity - widest)
+        return min(int(self._order.passing_part * capacity), capacity - widest)
 
     def _make_room(self, group: Group, line: Waiting) -> list[Preempt]:
         """The attempts that are ended for this job, if it is the first that lacks replicas of these pools."""
@@ -407,7 +404,7 @@ class _Pass:
         return seconds_of(self._now) + self._seconds(group)
 
     def _seconds(self, group: Group) -> float:
-        return self._board.expectations.run_seconds(group.traits, self._leniency.sure)
+        return self._board.expectations.run_seconds(group.traits, self._order.sure)
 
     # --- starting
 

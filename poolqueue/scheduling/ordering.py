@@ -1,14 +1,14 @@
-"""Who comes first among the waiting jobs of one team, by the policy's ordering.
+"""Who comes first among the waiting jobs of one team, and who may go ahead of a planned start.
 
-`expected` within a priority class: whoever's due time has come has a firm place, the earliest due first. The
-others go by expected work, the smallest first, less the longer they wait. Jobs that are surely short may pass
-those with a firm place, as long as they hold few replicas.
+`expected`, within a priority class: whoever's due time has come has a firm place, the earliest due first. The
+others go by expected work, the smallest first, less the longer they wait. Surely short jobs may pass firm
+places while those who did hold few replicas. Once anybody has waited for nearly as long as the policy allows,
+firm places are only for those who have waited for so long, and all the others must be surer to pass.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import log
 from typing import Any, assert_never
 
@@ -29,83 +29,110 @@ REPLICAS_EXPONENT = 0.75
 AGEING_EXPONENT = 0.5
 AGEING_SECONDS = 20_000.0
 
-# Surely short, and how large a part of a pool such jobs may hold that passed firm places.
+# Surely short, and how large a part of a pool those may hold who passed firm places.
 SHORT_SECONDS = 3600.0
 SHORT_CHANCE = 0.7
-PASSING_PART = 0.1
-PASSING_PART_LATE = 0.02
+PASSING_PART, PASSING_PART_LATE = 0.1, 0.05
 
 # Who goes ahead of a planned start must have ended by then with this chance, or fit in this part of what the
-# start leaves; the stricter ones once a job has waited for nearly as long as the policy wants anybody to.
+# start leaves; the stricter ones once it is late.
 SURE, SURE_LATE = 0.7, 0.9
 SPARE_PART, SPARE_PART_LATE = 0.5, 0.0
-LATE_PART = 0.95
+LATE_PART = 0.95  # of `Policy.firm_after`: it is late when somebody has waited for so long
+
+# While a job waits for a large part of a pool, much would idle: then what its start leaves is let out, too.
+WIDE_PART = 0.1
+SPARE_PER_PART = 2.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Leniency:
-    """How others may go ahead of planned starts, see above."""
+class Order:
+    """The order of one decision. `sure`, `passing_part`: see above; `firm_since`: since when the first of
+    the jobs with a firm place has one under `expected`, None if there is none.
+    """
 
-    sure: float = SURE_LATE
-    spare_part: float = 1.0
-    passing_part: float = 0.0
+    def __init__(self, board: Board, *, now: datetime) -> None:
+        self._board = board
+        self._now = now
+        self._seconds = seconds_of(now)
+        self._ordering = board.policy.ordering
+        self._longest = board.policy.firm_after.total_seconds()
+        self.is_late = self._is_late()
+        self.sure = SURE_LATE
+        self.passing_part = 0.0
+        if self._ordering is Ordering.EXPECTED:
+            self.sure = SURE_LATE if self.is_late else SURE
+            self.passing_part = PASSING_PART_LATE if self.is_late else PASSING_PART
+        self.firm_since = self._firm_since()
 
+    def _is_late(self) -> bool:
+        if self._ordering is not Ordering.EXPECTED:
+            return False
+        since = self._now - timedelta(seconds=LATE_PART * self._longest)
+        return any(line.arrived <= since for group in self._board.groups.values() for line in group.lines[:1])
 
-def leniency(board: Board, *, now: datetime) -> Leniency:
-    if board.policy.ordering is not Ordering.EXPECTED:
-        return Leniency()
-    late = now - LATE_PART * board.policy.firm_after
-    if any(line.arrived <= late for group in board.groups.values() for line in group.lines[:1]):
-        return Leniency(sure=SURE_LATE, spare_part=SPARE_PART_LATE, passing_part=PASSING_PART_LATE)
-    return Leniency(sure=SURE, spare_part=SPARE_PART, passing_part=PASSING_PART)
+    def _firm_since(self) -> datetime | None:
+        if self._ordering is not Ordering.EXPECTED:
+            return None
+        groups = self._board.groups.values()
+        first = min((self._firm_from(group.lines[0], group) for group in groups), default=None)
+        return time_of(first) if first is not None and first <= self._seconds else None
 
+    # --- places
 
-def is_firm(board: Board, line: Waiting, group: Group, *, now: datetime) -> bool:
-    """Has it a place that later ones do not take, whatever they are expected to be?"""
-    return board.policy.ordering is not Ordering.EXPECTED or due(board, line, group) <= seconds_of(now)
+    def is_firm(self, line: Waiting, group: Group) -> bool:
+        """Has it a place that later ones do not take, whatever they are expected to be?"""
+        return self._ordering is not Ordering.EXPECTED or self._firm_from(line, group) <= self._seconds
 
+    def may_pass(self, line: Waiting, group: Group) -> bool:
+        """May it go ahead of firm places, if those who do hold little: surely short, or due but not firm."""
+        if self._board.expectations.chance_within(group.traits, SHORT_SECONDS) >= SHORT_CHANCE:
+            return True
+        return self.is_late and self._due(line, group) <= self._seconds < self._firm_from(line, group)
 
-def due(board: Board, line: Waiting, group: Group) -> float:
-    """From when on a job has a firm place under `expected`, in seconds since 1970."""
-    after = DUE_BASE_SECONDS + DUE_PER_EXPECTED_SECOND * board.expectations.mean_seconds(group.traits)
-    return seconds_of(line.arrived) + min(board.policy.firm_after.total_seconds(), after)
+    def spare_part(self, group: Group) -> float:
+        """How much of what the planned start of a job leaves others may have beyond it."""
+        if self._ordering is not Ordering.EXPECTED:
+            return 1.0
+        width = max(n / self._board.capacity[key] for key, n in group.wanted)
+        usual = SPARE_PART_LATE if self.is_late else SPARE_PART
+        return max(usual, min(SPARE_PART, SPARE_PER_PART * (width - WIDE_PART)))
 
+    def _firm_from(self, line: Waiting, group: Group) -> float:
+        """From when on it has a firm place, in seconds since 1970."""
+        if self.is_late:
+            return seconds_of(line.arrived) + LATE_PART * self._longest
+        return self._due(line, group)
 
-def firm_since(board: Board, *, now: datetime) -> datetime | None:
-    """Since when the first of the jobs with a firm place has one, None if there is none."""
-    if board.policy.ordering is not Ordering.EXPECTED:
-        return None
-    first = min((due(board, group.lines[0], group) for group in board.groups.values()), default=None)
-    return time_of(first) if first is not None and first <= seconds_of(now) else None
+    def _due(self, line: Waiting, group: Group) -> float:
+        after = DUE_BASE_SECONDS + DUE_PER_EXPECTED_SECOND * self._board.expectations.mean_seconds(
+            group.traits
+        )
+        return seconds_of(line.arrived) + min(self._longest, after)
 
+    # --- ranks
 
-def is_surely_short(board: Board, group: Group) -> bool:
-    return board.expectations.chance_within(group.traits, SHORT_SECONDS) >= SHORT_CHANCE
+    def rank_of(self, line: Waiting, group: Group) -> Rank:
+        """A job's place among those of its team: the smallest goes first; no two are equal."""
+        match self._ordering:
+            case Ordering.FIFO:
+                return by_arrival(line)
+            case Ordering.PRIORITY:
+                return by_priority(line)
+            case Ordering.EXPECTED:
+                at = self._firm_from(line, group)
+                if at <= self._seconds:
+                    return (-line.priority, FIRM, at, line.arrived, line.team, line.job_id)
+                work = self._expected_work(line, group)
+                return (-line.priority, YOUNG, work, line.arrived, line.team, line.job_id)
+            case unreachable:
+                assert_never(unreachable)
 
-
-def rank_of(board: Board, line: Waiting, group: Group, *, now: datetime) -> Rank:
-    """A job's place among those of its team: the smallest goes first; no two are equal."""
-    match board.policy.ordering:
-        case Ordering.FIFO:
-            return by_arrival(line)
-        case Ordering.PRIORITY:
-            return by_priority(line)
-        case Ordering.EXPECTED:
-            at = due(board, line, group)
-            if at <= seconds_of(now):
-                return (-line.priority, FIRM, at, line.arrived, line.team, line.job_id)
-            work = expected_work(board, line, group, now=now)
-            return (-line.priority, YOUNG, work, line.arrived, line.team, line.job_id)
-        case unreachable:
-            assert_never(unreachable)
-
-
-def expected_work(board: Board, line: Waiting, group: Group, *, now: datetime) -> float:
-    """The logarithm of expected seconds and replicas, less the longer the job has waited."""
-    replicas = sum(n for _, n in group.wanted) or 1
-    waited = (now - line.arrived).total_seconds()
-    return (
-        log(board.expectations.mean_seconds(group.traits))
-        + REPLICAS_EXPONENT * log(replicas)
-        - AGEING_EXPONENT * log(1 + max(0.0, waited) / AGEING_SECONDS)
-    )
+    def _expected_work(self, line: Waiting, group: Group) -> float:
+        """The logarithm of expected seconds and replicas, less the longer the job has waited."""
+        replicas = sum(n for _, n in group.wanted) or 1
+        waited = max(0.0, self._seconds - seconds_of(line.arrived))
+        return (
+            log(self._board.expectations.mean_seconds(group.traits))
+            + REPLICAS_EXPONENT * log(replicas)
+            - AGEING_EXPONENT * log(1 + waited / AGEING_SECONDS)
+        )

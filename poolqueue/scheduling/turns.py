@@ -12,7 +12,7 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 
 from poolqueue.scheduling.board import Board, Group
-from poolqueue.scheduling.ordering import PASSING, Rank, is_surely_short, rank_of
+from poolqueue.scheduling.ordering import PASSING, Order, Rank
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import Resource
 from poolqueue.scheduling.sharing import Quotas, Uses
@@ -38,17 +38,18 @@ _Entry = tuple[Rank, int, Turn]
 
 
 class Turns:
-    """Hands out one turn after the other; with `may_pass` surely short jobs come first once."""
+    """Hands out one turn after the other; whoever may pass firm places has one for that besides."""
 
-    def __init__(self, board: Board, quotas: Quotas, *, now: datetime, may_pass: bool) -> None:
+    def __init__(self, board: Board, order: Order, quotas: Quotas, *, now: datetime) -> None:
         self._board = board
+        self._order = order
         self._quotas = quotas
         self._now = now
         self._promises = board.resource.promises
         self._queues: dict[str, list[_Entry]] = {}
         self._entered = 0
         for group in board.groups.values():
-            self._enter(group, 0, passes=may_pass)
+            self._enter(group, 0, passes=order.firm_since is not None)
         self._uses = board.uses(now)
         self.joined = _joined(board.resource, self._uses, self._queues)
         self._teams = [(self._standing(team), team) for team in self._queues]
@@ -80,14 +81,14 @@ class Turns:
         for at in range(place, len(group.lines)):
             line = group.lines[at]
             if is_awake(line, self._now):
-                turn = Turn(group, at, passes and is_surely_short(self._board, group))
+                turn = Turn(group, at, passes and self._order.may_pass(line, group))
                 self._entered += 1  # equal ranks, of a job's two turns, are never compared further
                 queue = self._queues.setdefault(group.team, [])
                 heappush(queue, (self._rank_of(turn), self._entered, turn))
                 return
 
     def _rank_of(self, turn: Turn) -> Rank:
-        rank = rank_of(self._board, turn.line, turn.group, now=self._now)
+        rank = self._order.rank_of(turn.line, turn.group)
         if self._board.policy.ordering is Ordering.FIFO:
             return rank
         if turn.passes:
@@ -123,10 +124,11 @@ def in_turn(board: Board, *, now: datetime) -> list[Waiting]:
     """All waiting jobs in the order of their turns, if each of them were admitted; last those whose turn time
     must bring.
     """
-    turns = Turns(board, board.quotas(), now=now, may_pass=False)
+    turns = Turns(board, Order(board, now=now), board.quotas(), now=now)
     order = []
     while (turn := turns.next()) is not None:
-        order.append(turn.line)
-        turns.go_on(turn, admitted=True)
+        if not turn.passes:
+            order.append(turn.line)
+        turns.go_on(turn, admitted=not turn.passes)
     asleep = [line for line in board.timed.values() if not is_awake(line, now)]
     return [*order, *sorted(asleep, key=lambda line: (line.not_before or now, line.key))]
