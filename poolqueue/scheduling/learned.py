@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from poolqueue.scheduling.buckets import COUNT
 from poolqueue.scheduling.distributions import Basis, Distribution
 from poolqueue.scheduling.fallback import Fallback
 from poolqueue.scheduling.run_times import Outcome, RunTimes
@@ -13,6 +14,7 @@ REFRESH_SECONDS = 60.0
 LEFT_CHANCE = 0.3  # with which an attempt is taken to have ended by its expected end
 LEAST_LEFT_SECONDS = 1.0
 LEAST_LEFT_SHARE = 0.001  # of what has elapsed
+UNTIL_ITS_TIMEOUT = [0.0] * COUNT  # before any run has ended
 
 
 class _Entry:
@@ -36,7 +38,8 @@ class _Entry:
         runs, depth = self.fallback.basis()
         basis = Basis(runs=runs, level=len(traits.keys) - depth)
         self.hazards = hazards
-        self.distribution = Distribution(hazards, timeout=traits.timeout, basis=basis)
+        known = hazards if runs else UNTIL_ITS_TIMEOUT
+        self.distribution = Distribution(known, timeout=traits.timeout, basis=basis)
         self.mean = self.distribution.mean()
         self.chances.clear()
 
@@ -45,7 +48,8 @@ class LearnedExpectations:
     """Implements `Expectations` on `run_times`, which changes through it alone.
 
     What is said of a job may be up to `refresh_seconds` older than what happened, in the time that `advance`
-    tells; then it is made anew if what it rests on changed by more than a little.
+    tells; then it is made anew if what it rests on changed by more than a little. Until a run has ended,
+    nothing is known but that each is ended at its timeout.
     `left_chance`: with which chance an attempt has ended by its expected end.
     """
 

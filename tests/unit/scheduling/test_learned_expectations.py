@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from poolqueue.scheduling.expectations import Expectations
+from poolqueue.scheduling.expectations import Expectations, TimeoutsOnly
 from poolqueue.scheduling.learned import LearnedExpectations
 from poolqueue.scheduling.run_times import Outcome
 from tests.unit.scheduling.learning import DAY, HOUR, MINUTE, learned, traits
@@ -29,6 +29,31 @@ def test_equal_traits_get_equal_answers() -> None:
 
     assert known.mean_seconds(traits("train")) == known.mean_seconds(TRAIN)
     assert known.run_seconds(traits("train"), 0.9) == known.run_seconds(TRAIN, 0.9)
+
+
+def test_before_any_run_has_ended_nothing_is_known_but_the_timeout() -> None:
+    """Or a fresh installation would plan starts within seconds, and keep none."""
+    known, timeouts = LearnedExpectations(now=1.0), TimeoutsOnly()
+    known.started("t1", TRAIN, at=0.0)
+
+    for ask in (
+        lambda by: by.mean_seconds(TRAIN),
+        lambda by: by.run_seconds(TRAIN, 0.9),
+        lambda by: by.left_seconds(TRAIN, HOUR),
+        lambda by: by.chance_within(TRAIN, DAY),
+    ):
+        assert ask(known) == pytest.approx(ask(timeouts))
+
+
+def test_from_the_first_end_on_it_is_learned() -> None:
+    known = LearnedExpectations(refresh_seconds=0.0)
+    known.started("t1", TRAIN, at=0.0)
+    before = known.mean_seconds(TRAIN)
+
+    known.ended("t1", Outcome(traits=TRAIN, seconds=MINUTE))
+    known.advance(MINUTE)
+
+    assert known.mean_seconds(TRAIN) < HOUR < before
 
 
 @pytest.mark.parametrize("elapsed", [0.0, MINUTE, HOUR, 10 * HOUR, 8 * DAY])
