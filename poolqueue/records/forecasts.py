@@ -24,7 +24,7 @@ def write_scorecard(card: Scorecard) -> dict[str, Any]:
         "scores": [_write_score(each) for each in card.scores],
     }
     packed = zlib.compress(json.dumps(content, separators=(",", ":")).encode())
-    return {"schema": SCHEMA, "forecasts": packed, "totals": asdict(card.totals)}
+    return {"schema": SCHEMA, "forecasts": packed, "totals": asdict(card.totals), "looked": card.looked}
 
 
 def read_scorecard(fields: Mapping[str, Any] | None) -> Scorecard:
@@ -36,6 +36,7 @@ def read_scorecard(fields: Mapping[str, Any] | None) -> Scorecard:
         open={key: _read_open(rest) for key, *rest in content["open"]},
         scores=tuple(map(_read_score, content["scores"])),
         totals=Totals(**fields["totals"]),
+        looked=fields["looked"],
     )
 
 

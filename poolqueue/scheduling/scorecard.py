@@ -61,11 +61,14 @@ class Totals:
 
 @dataclass(frozen=True, kw_only=True)
 class Scorecard:
-    """Of one persistent resource: the open forecasts by job key, and the latest scores, the newest last."""
+    """Of one persistent resource: the open forecasts by job key, and the latest scores, the newest last.
+    `looked`: when jobs were last looked for that are to be forecast.
+    """
 
     open: Mapping[str, OpenForecast] = field(default_factory=dict)
     scores: tuple[Score, ...] = ()
     totals: Totals = Totals()
+    looked: datetime | None = None
 
     @property
     def room(self) -> int:
@@ -102,7 +105,7 @@ def started(card: Scorecard, starts: Mapping[str, datetime]) -> Scorecard:
         within_p90=card.totals.within_p90 + sum(each.waited <= each.p90 for each in scores),
     )
     rest = {key: each for key, each in card.open.items() if key not in ended}
-    return Scorecard(open=rest, scores=(*card.scores, *scores)[-SCORES_LIMIT:], totals=totals)
+    return replace(card, open=rest, scores=(*card.scores, *scores)[-SCORES_LIMIT:], totals=totals)
 
 
 def withdrawn(card: Scorecard, keys: Iterable[str]) -> Scorecard:

@@ -13,11 +13,13 @@ from poolqueue.ports import CustomJob, Query, VertexUnavailable
 from poolqueue.records import ResourceName, read_resource, region_key
 from poolqueue.scheduling.pools import Resource
 from poolqueue.sweep.allowance import Allowance
+from poolqueue.sweep.forecasting import note_forecasts
 from poolqueue.sweep.resource import NEVER, ResourceSweep
 from poolqueue.system import System
 
 RESOURCES_LIMIT = 500
 LISTING_FRESH = timedelta(seconds=60)
+FORECASTING = timedelta(seconds=15)
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +87,7 @@ class _Region:
                 return
             with faults.kept(resource=resource.name):
                 self._sweep_one(resource.name, allowance)
+        self._note_forecasts(in_turn, allowance, faults)
 
     def _sweep_one(self, full_name: str, allowance: Allowance) -> None:
         resource = self._known.get(full_name)
@@ -101,6 +104,16 @@ class _Region:
             allowance=allowance,
             known=[*self._known.values()],
         ).run()
+
+    def _note_forecasts(self, in_turn: Sequence[Resource], allowance: Allowance, faults: _Faults) -> None:
+        """Last, and for as long as there is time: nothing depends on it."""
+        until = self._system.clock() + FORECASTING
+        for resource in in_turn:
+            if allowance.is_over() or self._system.clock() >= until:
+                return
+            with faults.kept(resource=resource.name):
+                name = ResourceName.from_full(resource.name)
+                note_forecasts(self._system, name, is_waited_for=resource.waiting > 0)
 
     def _is_fresh(self) -> bool:
         return self._system.clock() - self._at <= LISTING_FRESH

@@ -192,4 +192,5 @@ SCORECARDS = st.builds(
     open=st.dictionaries(TEXTS, st.builds(OpenForecast, **FORECAST, basis=COUNTS), max_size=4),
     scores=st.lists(st.builds(Score, **FORECAST, waited=SECONDS), max_size=4).map(tuple),
     totals=st.builds(Totals, scored=COUNTS, within_p50=COUNTS, within_p90=COUNTS, withdrawn=COUNTS),
+    looked=MAYBE_TIMES,
 )
