@@ -17,7 +17,14 @@ from poolqueue.cli.plain import dead_letters_lines, jobs_lines, pools_lines
 from poolqueue.cli.reading import DETAILS_LIMIT
 from poolqueue.cli.saving import save
 from poolqueue.cli.session import Session, named_resource
-from poolqueue.cli.tables import counts_line, dead_letters_table, jobs_table, pools_table, reasons_table
+from poolqueue.cli.tables import (
+    counts_line,
+    dead_letters_table,
+    estimates_line,
+    jobs_table,
+    pools_table,
+    reasons_table,
+)
 from poolqueue.cli.views import ResourceView
 from poolqueue.config import Environment, load_settings
 from poolqueue.dead_letters import DeadLetter, latest
@@ -41,7 +48,8 @@ def show_live_jobs(
     in_json: bool,
 ) -> None:
     # A state is exact only where the job's document was read: all that a filter could want are.
-    views = _views(session, output, resource, details=limit if state is None else DETAILS_LIMIT)
+    details = limit if state is None else DETAILS_LIMIT
+    views = _views(session, output, resource, details=details, estimates=state in {None, State.QUEUED})
     listing = live_jobs(views, team=team, state=state, limit=limit)
     if in_json:
         output.lines([_listing_as_json(listing)])
@@ -58,6 +66,7 @@ def show_live_jobs(
         output.note("… and more new jobs, which the next admission cycles take into the queue")
     if listing.waiting and not output.is_plain:
         output.show("", reasons_table(listing.waiting))
+        output.show(*([told] if (told := estimates_line(listing.shown)) else []))
 
 
 def show_ended_jobs(
@@ -137,12 +146,16 @@ def check_settings(output: Output, file: str, *, project: str | None) -> None:
     output.tell(f"good: installation {settings.installation}; {told}", style="green")
 
 
-def _views(session: Session, output: Output, resource: str | None, *, details: int) -> Sequence[ResourceView]:
+def _views(
+    session: Session, output: Output, resource: str | None, *, details: int, estimates: bool = False
+) -> Sequence[ResourceView]:
     reader = session.reader()
     if session.found.unreadable is not None:
         told = f"this poolctl cannot read the settings in force, version {session.found.version}"
         output.note(f"{told}: reasons are by other rules", style="yellow")
-    views = reader.resources(now=session.outside.now(), only=named_resource(resource), details=details)
+    views = reader.resources(
+        now=session.outside.now(), only=named_resource(resource), details=details, estimates=estimates
+    )
     if views:
         return views
     where = ", ".join("/".join(region) for region in session.regions)

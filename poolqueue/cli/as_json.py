@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from poolqueue.cli.comparing import Comparison
 from poolqueue.cli.terms import Terms
-from poolqueue.cli.views import JobView, PoolView, ResourceView
+from poolqueue.cli.views import Expected, JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter, problem_fields
 from poolqueue.records import SettingsVersion
+from poolqueue.scheduling.estimates import Estimate, NoEstimate
 from poolqueue.scheduling.pools import Drain
 
 
@@ -36,6 +37,7 @@ def job_fields(job: JobView) -> dict[str, Any]:
         "reason": job.reason and job.reason.value,
         "note": job.note,
         **_terms(job.terms or Terms()),
+        **_expected(job.expected),
     }
 
 
@@ -62,6 +64,25 @@ def dead_letter_fields(letter: DeadLetter) -> dict[str, Any]:
         "command": letter.command,
         "problems": [problem_fields(problem) for problem in letter.problems],
     }
+
+
+def _expected(expected: Expected | None) -> dict[str, Any]:
+    """The interval, or why there is none; neither of a job that does not wait."""
+    match None if expected is None else expected.estimate:
+        case Estimate() as it:
+            times = {
+                "start_p50": _time(it.start_p50),
+                "start_p90": _time(it.start_p90),
+                "end_p50": _time(it.end_p50),
+                "end_p90": _time(it.end_p90),
+            }
+            return {"expected": {**times, "similar_runs": it.basis, "level": it.level}, "no_estimate": None}
+        case NoEstimate(why=why):
+            return {"expected": None, "no_estimate": why.value}
+        case None:
+            return {"expected": None, "no_estimate": None}
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _terms(terms: Terms) -> dict[str, Any]:

@@ -12,7 +12,9 @@ GAP = "  "
 
 
 def jobs_lines(jobs: Iterable[JobView]) -> list[str]:
-    header = ("job", "team", "state", "resource", "pools", "prio", "turn", "time", "reason")
+    header = (
+        "job", "team", "state", "resource", "pools", "prio", "turn", "time", "starts", "reason",
+    )  # fmt: skip
     return aligned([header, *(_job(job) for job in jobs)])
 
 
@@ -48,6 +50,7 @@ def _job(job: JobView) -> tuple[str, ...]:
         wording.priority(job),
         wording.turn(job),
         wording.time(job),
+        wording.starts(job),
         wording.reason(job),
     )
 

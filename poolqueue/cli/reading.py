@@ -15,6 +15,7 @@ from poolqueue.learned_run_times import LearnedRunTimes
 from poolqueue.ports import Document, Documents, Query
 from poolqueue.records import (
     ResourceName,
+    forecasts_path,
     job_path,
     pace_path,
     queue_path,
@@ -22,6 +23,7 @@ from poolqueue.records import (
     read_pace,
     read_queue,
     read_resource,
+    read_scorecard,
     region_key,
     resource_path,
 )
@@ -29,6 +31,7 @@ from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pace import take
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
+from poolqueue.scheduling.scorecard import Correction, correction
 
 RESOURCES_LIMIT = 500
 ARRIVALS_LIMIT = 200
@@ -70,12 +73,20 @@ class Reader:
         )
 
     def resources(
-        self, *, now: datetime, only: ResourceName | str | None = None, details: int = DETAILS_LIMIT
+        self,
+        *,
+        now: datetime,
+        only: ResourceName | str | None = None,
+        details: int = DETAILS_LIMIT,
+        estimates: bool = False,
     ) -> list[ResourceView]:
         """The resources known in the regions, or the one named. Documents of up to `details` jobs per
-        resource that hold replicas are read, for their priority and exact state.
+        resource that hold replicas are read, for their priority and exact state. With `estimates` it is
+        worked out when waiting jobs will start, which may take seconds.
         """
-        found = (self.snapshot(name, now=now, details=details) for name in self.names(only))
+        found = (
+            self.snapshot(name, now=now, details=details, estimates=estimates) for name in self.names(only)
+        )
         return [resource_view(snapshot, now=now) for snapshot in found if snapshot is not None]
 
     def ended(self, *, limit: int) -> list[JobView]:
@@ -98,7 +109,9 @@ class Reader:
         found = self.documents.find(query)
         return [ResourceName.from_full(each.fields["name"]) for each in found if each.fields]
 
-    def snapshot(self, name: ResourceName, *, now: datetime, details: int = 0) -> Snapshot | None:
+    def snapshot(
+        self, name: ResourceName, *, now: datetime, details: int = 0, estimates: bool = False
+    ) -> Snapshot | None:
         """What is known of one resource; None if nothing is."""
         # Arrivals first: what is folded into the queue meanwhile is then seen twice rather than not at all.
         query = Query(collection="jobs", where={"inbox": name.key}, limit=ARRIVALS_LIMIT)
@@ -119,6 +132,7 @@ class Reader:
             call_timeout=self.call_timeout,
             more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
             run_times=self.run_times.of(self.documents, name, now=now),
+            correction=self._correction(name) if estimates else None,
         )
 
     def _resource_and_queue(self, name: ResourceName) -> list[Document]:
@@ -131,6 +145,9 @@ class Reader:
             if there <= shards:
                 return found[: there + 1]
             shards = there
+
+    def _correction(self, name: ResourceName) -> Correction:
+        return correction(read_scorecard(self.documents.read([forecasts_path(name)])[0].fields))
 
     def _slots(self, name: ResourceName, now: datetime) -> int:
         document = self.documents.read([pace_path(name.project, name.location)])[0]

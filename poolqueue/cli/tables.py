@@ -40,6 +40,7 @@ def jobs_table(jobs: Sequence[JobView]) -> Table:
     has_team = len({job.team for job in jobs}) > 1
     has_resource = len({job.resource for job in jobs}) > 1
     has_turn = any(job.position is not None for job in jobs)
+    has_start = any(job.expected is not None for job in jobs)
     table = plain_table()
     table.add_column("job")
     if has_team:
@@ -52,9 +53,14 @@ def jobs_table(jobs: Sequence[JobView]) -> Table:
     if has_turn:
         table.add_column("turn", justify="right", no_wrap=True)
     table.add_column("time", justify="right", no_wrap=True)
+    if has_start:
+        table.add_column("starts", no_wrap=True)
     table.add_column("reason")
     for job in jobs:
-        table.add_row(*_cells(job, has_team=has_team, has_resource=has_resource, has_turn=has_turn))
+        cells = _cells(
+            job, has_team=has_team, has_resource=has_resource, has_turn=has_turn, has_start=has_start
+        )
+        table.add_row(*cells)
     return table
 
 
@@ -73,6 +79,11 @@ def reasons_table(jobs: Iterable[JobView]) -> RenderableType:
     return grid
 
 
+def estimates_line(jobs: Iterable[JobView]) -> Text | None:
+    told = wording.basis(jobs)
+    return None if told is None else Text(told, style="dim")
+
+
 def counts_line(jobs: Iterable[JobView]) -> Text:
     """`2 running · 1 submitted · 10,012 queued`."""
     numbers = Counter(job.state for job in jobs)
@@ -84,7 +95,9 @@ def counts_line(jobs: Iterable[JobView]) -> Text:
     return Text(" · ").join(parts) if parts else Text("no jobs")
 
 
-def _cells(job: JobView, *, has_team: bool, has_resource: bool, has_turn: bool) -> Iterable[Text]:
+def _cells(
+    job: JobView, *, has_team: bool, has_resource: bool, has_turn: bool, has_start: bool
+) -> Iterable[Text]:
     yield Text(wording.name(job.job_id), overflow="fold")
     if has_team:
         yield _cut(wording.name(job.team))
@@ -96,6 +109,8 @@ def _cells(job: JobView, *, has_team: bool, has_resource: bool, has_turn: bool) 
     if has_turn:
         yield Text(wording.turn(job))
     yield Text(wording.time(job))
+    if has_start:
+        yield Text(wording.starts(job))
     yield _cut(wording.reason(job))
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 CUT = "…"
+FEW = 100
 
 
 def safe(value: object, *, limit: int = 200) -> str:
@@ -39,6 +42,23 @@ def short_time(span: timedelta | None) -> str:
     if not days:
         return f"{hours}h{minutes % 60:02}m"
     return f"{days}d{hours % 24:02}h"
+
+
+def span_of_time(early: timedelta, late: timedelta) -> str:
+    """`5-12m`, `50m-3h`, `2-4d`, `20s`: the first rounded down, the second up."""
+    first = _coarse(early.total_seconds(), math.floor)
+    last = _coarse(late.total_seconds(), math.ceil)
+    if first == last:
+        return last
+    return f"{first[:-1]}-{last}" if first[-1] == last[-1] else f"{first}-{last}"
+
+
+def _coarse(seconds: float, whole: Callable[[float], int]) -> str:
+    """In the first unit of which there are few enough."""
+    for size, unit in ((1, "s"), (60, "m"), (3600, "h")):
+        if (n := whole(seconds / size)) < FEW:
+            return f"{n}{unit}"
+    return f"{whole(seconds / 86_400)}d"
 
 
 def clock_time(at: datetime, now: datetime) -> str:

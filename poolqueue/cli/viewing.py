@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from random import Random
 from typing import assert_never
 
 from poolqueue.cli.terms import terms_of
 from poolqueue.cli.text import clock_time
-from poolqueue.cli.views import HOLDING, Holder, JobView, PoolView, ResourceView, Share
+from poolqueue.cli.views import HOLDING, Expected, Holder, JobView, PoolView, ResourceView, Share
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board, specs
 from poolqueue.scheduling.catching_up import expectations_of
+from poolqueue.scheduling.forecast import forecast
 from poolqueue.scheduling.jobs import Demand, Job, Reason, State, job_key
+from poolqueue.scheduling.learned import LearnedExpectations
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import (
@@ -32,6 +35,7 @@ from poolqueue.scheduling.pools import (
     reserved,
 )
 from poolqueue.scheduling.run_times import RunTimes
+from poolqueue.scheduling.scorecard import Correction
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 
@@ -42,7 +46,8 @@ UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its cust
 class Snapshot:
     """What was read of one resource. `jobs` are the documents that were read besides, by key; `slots` are
     those that the pace grants now; `more_arrivals` says that there are new jobs beyond the ones in `waiting`;
-    `run_times` are those that were stored.
+    `run_times` are those that were stored. `correction` is what earlier forecasts teach, None where no
+    estimates are wanted.
     """
 
     resource: Resource
@@ -53,18 +58,24 @@ class Snapshot:
     call_timeout: timedelta = timedelta(seconds=60)
     more_arrivals: bool = False
     run_times: RunTimes = field(default_factory=RunTimes)
+    correction: Correction | None = None
 
     def board(self, now: datetime) -> Board:
         """What the next decision looks at."""
-        known = expectations_of(self.run_times, self.resource, now=now)
+        known = self.expectations(now)
         return Board(self.resource, self.waiting, policy=self.policy, expectations=known, now=now)
+
+    def expectations(self, now: datetime) -> LearnedExpectations:
+        return expectations_of(self.run_times, self.resource, now=now)
 
 
 def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     resource = snapshot.resource
     name = ResourceName.from_full(resource.name)
     shares = _Shares(resource)
-    verdicts = decide(snapshot.board(now), now=now, slots=snapshot.slots).verdicts()
+    board = snapshot.board(now)
+    verdicts = decide(board, now=now, slots=snapshot.slots).verdicts()
+    expected = _expected(snapshot, board, now)
     holding = [
         _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()
     ]
@@ -76,10 +87,22 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
         is_fresh=resource.is_fresh(now),
         pools=_pools(resource, snapshot.waiting, shares, now),
         holding=tuple(sorted(holding, key=_by_state_and_age)),
-        waiting=tuple(_waiting(each, at, resource, shares, now) for at, each in enumerate(verdicts, 1)),
+        waiting=tuple(
+            replace(_waiting(verdict, at, resource, shares, now), expected=expected.get(verdict.waiting.key))
+            for at, verdict in enumerate(verdicts, 1)
+        ),
         more_arrivals=snapshot.more_arrivals,
         drained=resource.drained.get(WHOLE_RESOURCE),
     )
+
+
+def _expected(snapshot: Snapshot, board: Board, now: datetime) -> dict[str, Expected]:
+    """By key of a waiting job."""
+    if snapshot.correction is None:
+        return {}
+    run_time, correction = snapshot.expectations(now).distribution, snapshot.correction
+    found = forecast(board, now=now, run_time=run_time, chance=Random, correction=correction)
+    return {key: Expected(estimate=each, as_of=now) for key, each in found.items()}
 
 
 def ended_view(job: Job) -> JobView:

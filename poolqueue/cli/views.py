@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from poolqueue.cli.terms import Terms
 from poolqueue.records import ResourceName
+from poolqueue.scheduling.estimates import Estimate, NoEstimate
 from poolqueue.scheduling.jobs import Outcome, Reason, State, job_key
 from poolqueue.scheduling.pools import Backoff, Drain
 
@@ -22,11 +23,19 @@ class Share:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Expected:
+    """When a waiting job is expected to start and end, as of a moment, or why nobody says."""
+
+    estimate: Estimate | NoEstimate
+    as_of: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as a row. `waited`: from its request to its start; `held`: how long it has had replicas without
     running; `ran`: from its start on. `note` says more about `reason`. `position`: in turn, from 1 on, among
     those that wait for its resource. `planned`: the start that was first planned for it, which others do not
-    delay. `terms` are None where only its reservation was read.
+    delay. `terms` are None where only its reservation was read; `expected` is there only of a waiting job.
     """
 
     team: str
@@ -44,6 +53,7 @@ class JobView:
     position: int | None = None
     planned: datetime | None = None
     terms: Terms | None = None
+    expected: Expected | None = None
 
     @property
     def key(self) -> str:

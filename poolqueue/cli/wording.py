@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from poolqueue.cli.terms import Elsewhere
-from poolqueue.cli.text import clock_time, safe, short_time
+from poolqueue.cli.text import clock_time, safe, short_time, span_of_time
 from poolqueue.cli.views import JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter
+from poolqueue.scheduling.estimates import Estimate, NoEstimate
 from poolqueue.scheduling.jobs import Reason, State
 from poolqueue.scheduling.pools import Drain
 from poolqueue.scheduling.problems import Problem
@@ -48,6 +50,33 @@ def time(job: JobView) -> str:
     if job.state is State.ENDED and job.ran is None:
         return "never ran"
     return next((short_time(span) for span in (job.ran, job.held, job.waited) if span is not None), "")
+
+
+def starts(job: JobView) -> str:
+    """In how long a waiting job is expected to start: with a chance of one half, and of nine in ten."""
+    match None if job.expected is None else job.expected.estimate:
+        case Estimate() as it:
+            assert job.expected is not None
+            early, late = it.start_p50 - job.expected.as_of, it.start_p90 - job.expected.as_of
+            return "now" if late <= timedelta() else span_of_time(early, late)
+        case NoEstimate():
+            return "no estimate"
+        case None:
+            return ""
+        case unreachable:
+            assert_never(unreachable)
+
+
+def basis(jobs: Iterable[JobView]) -> str | None:
+    """What the estimates of these jobs rest on, and what they leave out."""
+    found = [job.expected.estimate for job in jobs if job.expected is not None]
+    runs = [each.basis for each in found if isinstance(each, Estimate)]
+    if not runs:
+        return None
+    fewest, most = min(runs), max(runs)
+    on = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    told = "starts: with chances of 50% and 90%, if what arrives from now on goes ahead of none"
+    return f"{told}; from {on} similar runs"
 
 
 def reason(job: JobView) -> str:

@@ -114,7 +114,9 @@ def test_jobs_shows_what_holds_replicas_and_why_the_others_wait(
     fill(installation)
     header, first, second = poolctl.list("jobs").splitlines()
 
-    assert header.split() == ["job", "team", "state", "resource", "pools", "prio", "turn", "time", "reason"]
+    assert header.split() == [
+        "job", "team", "state", "resource", "pools", "prio", "turn", "time", "starts", "reason",
+    ]  # fmt: skip
     assert first.split()[:6] == ["first", "research", "submitted", "shared", "small", "x2"]
     assert second.split()[:8] == ["second", "research", "queued", "shared", "small", "x1", "7", "1"]
     assert second.endswith("needs_replicas: small: needs 1, 0 free")

@@ -14,7 +14,9 @@ def test_a_pipe_gets_a_line_per_job_with_every_column_in_full() -> None:
     lines = jobs_lines(jobs)
 
     assert len(lines) == 1 + len(jobs)
-    assert lines[0].split() == ["job", "team", "state", "resource", "pools", "prio", "turn", "time", "reason"]
+    assert lines[0].split() == [
+        "job", "team", "state", "resource", "pools", "prio", "turn", "time", "starts", "reason",
+    ]  # fmt: skip
     assert any(row.startswith(LONG_ID) and "drained: all of it, by maintenance" in row for row in lines)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from poolqueue.cli.text import safe, short_time
+from poolqueue.cli.text import safe, short_time, span_of_time
 
 
 @given(st.text(max_size=400), st.integers(min_value=2, max_value=300))
@@ -62,3 +62,19 @@ def test_what_is_cut_says_so() -> None:
 )
 def test_times_are_told_in_two_units(seconds: float, shown: str) -> None:
     assert short_time(timedelta(seconds=seconds)) == shown
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "told"),
+    [
+        (20, 20, "20s"),
+        (5 * 60, 11.2 * 60, "5-12m"),
+        (50 * 60, 2.5 * 3600, "50m-3h"),
+        (99.5 * 60, 100 * 60, "99m-2h"),
+        (26 * 3600, 99 * 3600, "26-99h"),
+        (5 * 86_400, 5.5 * 86_400, "5-6d"),
+        (0, 90, "0-90s"),
+    ],
+)
+def test_a_span_of_time_is_as_coarse_as_it_is_long(early, late, told) -> None:
+    assert span_of_time(timedelta(seconds=early), timedelta(seconds=late)) == told
