@@ -75,7 +75,7 @@ def basis(jobs: Iterable[JobView]) -> str | None:
         return None
     fewest, most = min(runs), max(runs)
     on = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    told = "starts: with chances of 50% and 90%, if what arrives from now on goes ahead of none"
+    told = "starts: in so long with chances of 50% and 90%, if the resource stays as it is"
     return f"{told}; from {on} similar runs"
 
 

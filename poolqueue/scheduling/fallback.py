@@ -9,7 +9,7 @@ from poolqueue.scheduling.evidence import Evidence, level_at
 from poolqueue.scheduling.traits import Traits
 
 UNKNOWN = [0.5] * COUNT  # before anything ran
-TELLING_RUNS = 3  # so many similar runs are a basis to speak of
+TELLING_RUNS = 5  # so many similar runs are a basis to speak of
 CLAIM_DEPTH = 4  # number of the claim's key, counted from that of all runs
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from statistics import median
 
+from poolqueue.scheduling.estimates import Estimate
+
 OPEN_LIMIT = 200
 SCORES_LIMIT = 500
 
@@ -34,6 +36,16 @@ class OpenForecast:
     p90: float
     sampled: tuple[float, float]
     basis: int
+
+    @classmethod
+    def of(cls, estimate: Estimate, *, made: datetime) -> OpenForecast:
+        return cls(
+            made=made,
+            p50=(estimate.start_p50 - made).total_seconds(),
+            p90=(estimate.start_p90 - made).total_seconds(),
+            sampled=estimate.sampled,
+            basis=estimate.basis,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from poolqueue.scheduling.admission import Decision, decide
@@ -24,6 +25,9 @@ USUAL_PRIORITY = 50
 ALL_SLOTS = 1_000_000
 EVENTS_BETWEEN_PROGRESS = 512
 
+Watch = Callable[[Board, datetime], None]
+"""Called after each decision; the board must stay as it is."""
+
 
 def simulate_policy(
     workload: Workload,
@@ -32,20 +36,24 @@ def simulate_policy(
     name: str,
     run_times: RunTimesMode = RunTimesMode.LEARNED,
     progress: Progress = lambda _started: None,
+    watch: Watch = lambda _board, _now: None,
 ) -> Run:
     """One run of `policy`, which is told of run times what `run_times` says."""
-    return _Engine(workload, policy, learner_for(workload, run_times), progress).run(name)
+    return _Engine(workload, policy, learner_for(workload, run_times), progress, watch).run(name)
 
 
 class _Engine:
     """Jobs are known by their place in the workload, which is also their id on the board."""
 
-    def __init__(self, workload: Workload, policy: Policy, learner: Learner, progress: Progress) -> None:
+    def __init__(
+        self, workload: Workload, policy: Policy, learner: Learner, progress: Progress, watch: Watch
+    ) -> None:
         self._workload = workload
         self._jobs = workload.jobs
         self._policy = policy
         self._learner = learner
         self._progress = progress
+        self._watch = watch
         self._keys = [PoolKey(machine=pool.id, disk="") for pool in workload.pools]
         self._demands: dict[tuple[tuple[int, int], ...], tuple[Demand, ...]] = {}
         self._board = Board(self._resource(), policy=policy, expectations=learner, now=BEGINNING)
@@ -76,6 +84,7 @@ class _Engine:
                 self._arrive(arrived, now)
                 arrived += 1
             self._decide(at, now)
+            self._watch(self._board, now)
             events += 1
             if events % EVENTS_BETWEEN_PROGRESS == 0:
                 self._progress(arrived - len(self._lines))

@@ -149,23 +149,13 @@ class _Seen:
         ]
         if len(made) > card.room:
             made = Random(int(self.now.timestamp())).sample(made, card.room)  # noqa: S311  no secret
-        return {key: _open(each, self.now) for key, each in made}
+        return {key: OpenForecast.of(each, made=self.now) for key, each in made}
 
 
 def _admitted(job: Job, *, since: datetime) -> datetime | None:
     """When its first attempt since then was reserved."""
     found = (entry.at for entry in job.history if entry.state is State.RESERVED and entry.at >= since)
     return next(found, None)
-
-
-def _open(estimate: Estimate, now: datetime) -> OpenForecast:
-    return OpenForecast(
-        made=now,
-        p50=(estimate.start_p50 - now).total_seconds(),
-        p90=(estimate.start_p90 - now).total_seconds(),
-        sampled=estimate.sampled,
-        basis=estimate.basis,
-    )
 
 
 def _log(name: ResourceName, before: Scorecard, after: Scorecard) -> None:
