@@ -17,6 +17,7 @@ from poolqueue.dead_letters import DeadLetter
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 
 BAR_CELLS = 12
+USUAL_ID_CELLS = 20  # an id of so many is not folded: rather is the reason cut, which is told below in full
 
 _STATES = {
     State.RUNNING: "green",
@@ -42,7 +43,8 @@ def jobs_table(jobs: Sequence[JobView]) -> Table:
     has_turn = any(job.position is not None for job in jobs)
     has_start = any(job.expected is not None for job in jobs)
     table = plain_table()
-    table.add_column("job")
+    longest = max((len(wording.name(job.job_id)) for job in jobs), default=0)
+    table.add_column("job", no_wrap=longest <= USUAL_ID_CELLS)
     if has_team:
         table.add_column("team", max_width=12)
     table.add_column("state", no_wrap=True)
