@@ -3,7 +3,7 @@
 `expected`, within a priority class: whoever's due time has come has a firm place, the earliest due first. The
 others go by expected work, the smallest first, less the longer they wait. Surely short jobs may pass firm
 places while those who did hold few replicas. Once anybody has waited for nearly as long as the policy allows,
-firm places are only for those who have waited for so long, and all the others must be surer to pass.
+the others must be surer to pass.
 """
 
 from __future__ import annotations
@@ -83,11 +83,9 @@ class Order:
         """Has it a place that later ones do not take, whatever they are expected to be?"""
         return self._ordering is not Ordering.EXPECTED or self._firm_from(line, group) <= self._seconds
 
-    def may_pass(self, line: Waiting, group: Group) -> bool:
-        """May it go ahead of firm places, if those who do hold little: surely short, or due but not firm."""
-        if self._board.expectations.chance_within(group.traits, SHORT_SECONDS) >= SHORT_CHANCE:
-            return True
-        return self.is_late and self._due(line, group) <= self._seconds < self._firm_from(line, group)
+    def may_pass(self, group: Group) -> bool:
+        """May it go ahead of firm places, if those who do hold little: is it surely short?"""
+        return self._board.expectations.chance_within(group.traits, SHORT_SECONDS) >= SHORT_CHANCE
 
     def spare_part(self, group: Group) -> float:
         """How much of what the planned start of a job leaves others may have beyond it."""
@@ -99,11 +97,6 @@ class Order:
 
     def _firm_from(self, line: Waiting, group: Group) -> float:
         """From when on it has a firm place, in seconds since 1970."""
-        if self.is_late:
-            return seconds_of(line.arrived) + LATE_PART * self._longest
-        return self._due(line, group)
-
-    def _due(self, line: Waiting, group: Group) -> float:
         after = DUE_BASE_SECONDS + DUE_PER_EXPECTED_SECOND * self._board.expectations.mean_seconds(
             group.traits
         )

@@ -81,7 +81,7 @@ class Turns:
         for at in range(place, len(group.lines)):
             line = group.lines[at]
             if is_awake(line, self._now):
-                turn = Turn(group, at, passes and self._order.may_pass(line, group))
+                turn = Turn(group, at, passes and self._order.may_pass(group))
                 self._entered += 1  # equal ranks, of a job's two turns, are never compared further
                 queue = self._queues.setdefault(group.team, [])
                 heappush(queue, (self._rank_of(turn), self._entered, turn))
