@@ -34,7 +34,7 @@ from poolqueue.cli.arguments import (
     Wait,
 )
 from poolqueue.cli.asking import command_body
-from poolqueue.cli.job_commands import explain
+from poolqueue.cli.job_commands import explain, submit
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
 from poolqueue.cli.settings_commands import apply, diff, show_settings
@@ -200,6 +200,7 @@ def simulate(
 
 
 app.command("explain", epilog=EXIT_CODES)(explain)
+app.command("submit", epilog=EXIT_CODES)(submit)
 app.command("stats", epilog=EXIT_CODES)(stats)
 app.command("settings", epilog=EXIT_CODES)(show_settings)
 app.command("diff", epilog=EXIT_CODES)(diff)

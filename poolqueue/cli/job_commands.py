@@ -6,10 +6,44 @@ from typing import Annotated
 
 import typer
 
-from poolqueue.cli import explaining
-from poolqueue.cli.arguments import Database, InJson, Project, SettingsFile
+from poolqueue.cli import explaining, submitting
+from poolqueue.cli.arguments import Database, InJson, Location, Project, SettingsFile
+from poolqueue.cli.dry_run import Variations
+from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import session
 from poolqueue.cli.session import Options
+from poolqueue.cli.simulation_arguments import Resized, resized
+
+_VARIED = "With --dry-run: tried beside what was asked for, each alone, repeatable"
+
+Replicas = Annotated[
+    list[int] | None,
+    typer.Option("--replicas", help="So many replicas in all.", min=1, metavar="N", rich_help_panel=_VARIED),
+]
+OnResource = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--resource", "-r", help="At this persistent resource.", metavar="NAME", rich_help_panel=_VARIED
+    ),
+]
+OnPool = Annotated[
+    list[str] | None,
+    typer.Option("--pool", help="On machines of this pool.", metavar="POOL", rich_help_panel=_VARIED),
+]
+Priorities = Annotated[
+    list[int] | None,
+    typer.Option("--priority", help="With this priority.", metavar="N", rich_help_panel=_VARIED),
+]
+Grown = Annotated[
+    list[Resized] | None,
+    typer.Option(
+        "--grow",
+        help="With so many more replicas in a pool.",
+        metavar="POOL=N",
+        parser=resized,
+        rich_help_panel=_VARIED,
+    ),
+]
 
 
 def explain(
@@ -31,3 +65,54 @@ def explain(
     options = Options(settings_file=settings, project=project, database=database)
     with session(context, options) as (opened, output):
         explaining.explain(opened, output, job_id, team=team, in_json=in_json)
+
+
+def submit(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="Job request, as it is published; - is standard input.")
+    ],
+    *,
+    team: Annotated[
+        str | None, typer.Option("--team", "-t", help="Whose request, if there are several teams.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Its topic, else the team's first one.")] = None,
+    attribute: Annotated[
+        list[str] | None,
+        typer.Option("--attribute", "-a", help="Message attribute.", metavar="NAME=VALUE"),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of it.")] = False,
+    replicas: Replicas = None,
+    on: OnResource = None,
+    pool: OnPool = None,
+    priority: Priorities = None,
+    grow: Grown = None,
+    in_json: InJson = False,
+    settings: SettingsFile = None,
+    project: Project = None,
+    location: Location = None,
+    database: Database = None,
+) -> None:
+    """Publish a job request, or tell with --dry-run what would become of it if it were published now.
+
+    The dry run runs the policy forward, with the job and without it. What --replicas, --resource, --pool,
+    --priority and --grow change is tried beside what was asked for, each alone; all of them may be repeated.
+    """
+    options = Options(settings_file=settings, project=project, location=location, database=database)
+    grown = [(each.pool, each.replicas) for each in grow or ()]
+    variations = Variations(
+        replicas=replicas or (),
+        resources=on or (),
+        pools=pool or (),
+        priorities=priority or (),
+        grown=grown,
+    )
+    with session(context, options) as (opened, output):
+        if not dry_run and variations != Variations(grown=[]):
+            raise Failure("what is varied is only tried: add --dry-run", Exit.USAGE)
+        attributes = submitting.attributes_of(attribute or ())
+        asked = submitting.Submission(path=file, team=team, topic=topic, attributes=attributes)
+        if dry_run:
+            submitting.dry_run(opened, output, asked, variations, in_json=in_json)
+        else:
+            submitting.submit(opened, output, asked)

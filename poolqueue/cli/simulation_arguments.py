@@ -28,7 +28,7 @@ class Resized:
     replicas: int
 
 
-def _resized(given: str) -> Resized:
+def resized(given: str) -> Resized:
     pool, _, replicas = given.rpartition("=")
     if not pool or not replicas.isdecimal() or int(replicas) < 1:
         raise typer.BadParameter(f"{given!r} is not POOL=N with N replicas, at least 1")
@@ -83,7 +83,7 @@ Resizes = Annotated[
     typer.Option(
         "--resize",
         help="Give a pool other replicas; may be given several times.",
-        parser=_resized,
+        parser=resized,
         metavar="POOL=N",
         rich_help_panel=_MACHINES,
     ),

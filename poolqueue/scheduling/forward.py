@@ -61,8 +61,13 @@ def run_forward(
 
 
 def expected_left(board: Board) -> Left:
-    """As the decision expects it, without chance."""
-    return lambda _key, traits, elapsed: board.expectations.left_seconds(traits, elapsed)
+    """The mean of what is expected, without chance; after that, as a decision expects of what overruns."""
+    known = board.expectations
+
+    def left(_key: str, traits: Traits, elapsed: float) -> float:
+        return max(known.mean_seconds(traits) - elapsed, known.left_seconds(traits, elapsed))
+
+    return left
 
 
 class _Run:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from poolqueue.scheduling.board import time_of
+from poolqueue.scheduling.board import CANCELLED_SECONDS
 from poolqueue.scheduling.cases import Case
+from poolqueue.scheduling.forward import expected_left
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import PoolKey, Reservation
 from poolqueue.scheduling.verdicts import Block
@@ -92,12 +93,25 @@ def _end_giving(
 ) -> AttemptEnds | None:
     """The first end by which so much is expected to have come free; None if all ends are not enough."""
     lacking, others = dict(short_by), 0
-    for at, token, replicas in case.board.ends:
-        reservation = case.board.resource.reservations[token]
-        if (lacking and lacking.keys().isdisjoint(replicas)) or not counts(reservation):
+    for at, reservation in _ends(case):
+        if (lacking and lacking.keys().isdisjoint(reservation.replicas)) or not counts(reservation):
             continue
-        lacking = {key: n - replicas.get(key, 0) for key, n in lacking.items()}
+        lacking = {key: n - reservation.replicas.get(key, 0) for key, n in lacking.items()}
         if all(n <= 0 for n in lacking.values()):
-            return AttemptEnds(key=reservation.key, at=time_of(at), others=others)
+            return AttemptEnds(key=reservation.key, at=at, others=others)
         others += 1
     return None
+
+
+def _ends(case: Case) -> list[tuple[datetime, Reservation]]:
+    """What holds replicas, with its expected end, the earliest first."""
+    left = expected_left(case.board)
+
+    def end(each: Reservation) -> datetime:
+        if each.cancelled_at is not None:
+            return case.now + timedelta(seconds=CANCELLED_SECONDS)
+        elapsed = max(0.0, (case.now - each.since).total_seconds())
+        return case.now + timedelta(seconds=left(each.key, each.traits, elapsed))
+
+    ends = [(end(each), each) for each in case.board.resource.reservations.values()]
+    return sorted(ends, key=lambda pair: (pair[0], pair[1].token))

@@ -159,14 +159,19 @@ def with_replicas(
     replicas = {demand.index: demand.replicas for demand in demands}
     keys = {each.index: each.key for each in assignments}
     for key, n in to.items():
-        of_pool = [index for index in replicas if keys.get(index) == key]
-        while of_pool and (difference := n - sum(replicas[index] for index in of_pool)):
-            largest = max(of_pool, key=lambda index: (replicas[index], index))
-            changed = max(1, replicas[largest] + (difference if difference > 0 else -1))
-            if changed == replicas[largest]:
-                break
-            replicas[largest] = changed
+        replicas |= spread({index: has for index, has in replicas.items() if keys.get(index) == key}, n)
     return tuple(replace(demand, replicas=replicas[demand.index]) for demand in demands)
+
+
+def spread(replicas: Mapping[int, int], total: int) -> dict[int, int]:
+    """So many in all: the largest changes, the last of several; none goes below 1."""
+    result = dict(replicas)
+    while result and (difference := total - sum(result.values())):
+        largest = max(result, key=lambda index: (result[index], index))
+        if difference < 0 and result[largest] == 1:
+            break
+        result[largest] += difference if difference > 0 else -1
+    return result
 
 
 def _raised(policy: Policy, team: str, pool: str, by: int, *, borrows: bool) -> Policy:
