@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from heapq import merge
 
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, Group, seconds_of, time_of
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.ordering import Order
-from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, by_time, planned_start
+from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, Wanted, by_time, planned_start
 from poolqueue.scheduling.policies import Ordering, Preemption
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, WHOLE_RESOURCE, PoolKey, Resource, total
 from poolqueue.scheduling.preemption import Claim, preemptions
@@ -187,6 +188,8 @@ class _Pass:
         self._closed = dict(_closed_pools(board.resource, now))
         self._quotas = board.quotas()
         self._begun: list[End] = []
+        self._begun_by: dict[str, str] = {}
+        self._within: dict[tuple[str, PoolKey], PlannedStart] = {}
         self._planned: dict[PoolKey, PlannedStart] = {}
         self._places: dict[PoolKey, str] = {}
         self._ours = _without_others(board.resource)
@@ -206,7 +209,7 @@ class _Pass:
         """Start this job, or say why neither it nor the rest of its group starts."""
         if not group.wanted:
             return self._unmatched(group)
-        block = self._closed_pool(group) or self._above_maximum(group)
+        block = self._closed_pool(group) or self._at_maximum(group, line)
         block = block or self._too_few(group, line) or self._behind(group, line) or self._full()
         if block is None:
             self._start(group, line)
@@ -249,6 +252,13 @@ class _Pass:
             return None
         return next((self._closed[key] for key, _ in group.wanted if key in self._closed), None)
 
+    def _at_maximum(self, group: Group, line: Waiting) -> Block | None:
+        block = self._above_maximum(group)
+        is_sure = self._is_reachable(group) and self._order.is_firm(line, group)
+        if block is not None and is_sure:
+            self._plan_within_quota(group, line)
+        return block
+
     def _above_maximum(self, group: Group) -> Block | None:
         over = self._quotas.exceeded(group.team, group.wanted) if self._quotas else None
         if over is None:
@@ -264,7 +274,10 @@ class _Pass:
     def _too_few(self, group: Group, line: Waiting) -> Block | None:
         short = {key: n - self._free[key] for key, n in group.wanted if n > self._free[key]}
         if not short:
-            return self._kept(group) if self._quotas else None
+            kept = self._kept(group) if self._quotas else None
+            if kept is not None:
+                self._plan(group, line, [])
+            return kept
         plan = self._plan(group, line, self._make_room(group, line))
         names, free = self._board.names, self._free
         return Block(
@@ -291,10 +304,12 @@ class _Pass:
     def _behind(self, group: Group, line: Waiting) -> Block | None:
         """Would it delay a planned start? In strict FIFO, what shares a pool with an earlier job would."""
         if self._is_strict:
-            ahead = next((self._places[key] for key, _ in group.wanted if key in self._places), None)
+            own = next(self._plans_within(group.wanted, group.team), None)
+            places = (self._places[key] for key, _ in group.wanted if key in self._places)
+            ahead = own.key if own is not None else next(places, None)
             return None if ahead is None else self._after(ahead, self._plan_of(ahead))
-        until = self._until(group) if self._planned else 0.0
-        for plan in self._plans_on(group.wanted):
+        until = self._until(group) if self._planned or self._within else 0.0
+        for plan in self._plans_on(group.wanted, group.team):
             if plan.is_delayed_by(group.wanted, until):
                 self._take_place(group, line)
                 return self._after(plan.key, plan)
@@ -317,7 +332,7 @@ class _Pass:
         `ending` are the attempts that are ended for it.
         """
         is_first = self._take_place(group, line, is_sure=bool(ending))
-        if not is_first or not self._is_reachable(group):
+        if not is_first:
             return None
         at, spare = self._planned_start(group, ending)
         is_known = at < INFINITY
@@ -349,8 +364,10 @@ class _Pass:
         """Nobody knows how long foreign use lasts. A job that waits for that lets others pass, until it has
         waited for so long that its place is firm all the same; in strict FIFO nobody passes.
         """
+        if not self._is_reachable(group):
+            return False
         if self._is_strict:
-            return self._is_reachable(group)
+            return True
         is_own = all(n <= self._ours[key] for key, n in group.wanted)
         if not is_own and self._now - line.arrived < self._board.policy.firm_after:
             return False
@@ -366,8 +383,30 @@ class _Pass:
         if self._order.passing_part:
             free = {key: n - self._left_to_passing(key, group) for key, n in free.items()}
             uncounted = tokens | self._passers
-        ends = (end for end in self._board.ends if end[1] not in uncounted)
-        return planned_start(group.wanted, free, ends, sorted(begun, key=by_time))
+        ends: Iterable[End] = (end for end in self._board.ends if end[1] not in uncounted)
+        ends = merge(ends, sorted(begun, key=by_time), key=by_time)
+        if self._quotas:
+            free = {key: free[key] - self._quotas.kept(group.team, key) for key, _ in group.wanted}
+            ends = self._quotas.opened(group.team, ends, self._team_of)
+        return planned_start(group.wanted, free, ends)
+
+    def _plan_within_quota(self, group: Group, line: Waiting) -> None:
+        """Its team has too much for this job: what the team gives back is left to it, if it is the first; for
+        other teams that holds nothing up.
+        """
+        team = group.team
+        if any((team, key) in self._within for key, _ in group.wanted):
+            return
+        left = {key: n for key, _ in group.wanted if (n := self._quotas.left(team, key)) is not None}
+        wanted = [(key, n) for key, n in group.wanted if key in left]
+        ends = merge(self._board.ends, sorted(self._begun, key=by_time), key=by_time)
+        at, spare = planned_start(wanted, left, (end for end in ends if self._team_of(end[1]) == team))
+        plan = PlannedStart(key=line.key, team=team, wanted=wanted, at=at, spare=spare, is_known=False)
+        self._within |= {(team, key): plan for key, _ in wanted}
+
+    def _team_of(self, token: str) -> str:
+        reservation = self._board.resource.reservations.get(token)
+        return self._begun_by[token] if reservation is None else reservation.team
 
     def _left_to_passing(self, key: PoolKey, group: Group) -> int:
         return max(0, self._passing_limit(key, dict(group.wanted).get(key, 0)) - self._passing[key])
@@ -391,14 +430,24 @@ class _Pass:
         return found
 
     def _is_reachable(self, group: Group) -> bool:
-        return all(n <= self._board.capacity[key] for key, n in group.wanted)
+        return all(self._quotas.may_ever_have(group.team, key, n) for key, n in group.wanted)
 
     def _plan_of(self, key: str) -> PlannedStart | None:
         return next((plan for plan in self._decision.planned if plan.key == key), None)
 
-    def _plans_on(self, wanted: Sequence[tuple[PoolKey, int]]) -> Iterable[PlannedStart]:
+    def _plans_on(self, wanted: Wanted, team: str) -> Iterator[PlannedStart]:
+        """Those that a job of this team must not delay."""
+        yield from self._planned_on(wanted)
+        yield from self._plans_within(wanted, team)
+
+    def _planned_on(self, wanted: Wanted) -> Iterable[PlannedStart]:
         found = {id(plan): plan for key, _ in wanted if (plan := self._planned.get(key)) is not None}
         return found.values()
+
+    def _plans_within(self, wanted: Wanted, team: str) -> Iterator[PlannedStart]:
+        if self._within:
+            found = (self._within.get((team, key)) for key, _ in wanted)
+            yield from {id(plan): plan for plan in found if plan is not None}.values()
 
     def _until(self, group: Group) -> float:
         return seconds_of(self._now) + self._seconds(group)
@@ -416,7 +465,10 @@ class _Pass:
         until = self._until(group)
         if not passes:
             self._begun.append((until, line.key, dict(group.wanted)))
-        overtakes = tuple(self._overtake(plan, group, until) for plan in self._plans_on(group.wanted))
+            self._begun_by[line.key] = group.team
+        for plan in self._plans_within(group.wanted, group.team):
+            plan.let_ahead(group.wanted, until)
+        overtakes = tuple(self._overtake(plan, group, until) for plan in self._planned_on(group.wanted))
         if self._slots <= 0:
             self._decision.paced.add(line.key)
             self._decision.competing.add(group.team)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from heapq import merge
 from operator import itemgetter
 
 from poolqueue.scheduling.pools import PoolKey
@@ -73,20 +72,17 @@ class PlannedStart:
 
 
 def planned_start(
-    wanted: Wanted,
-    free: Mapping[PoolKey, int],
-    ends: Iterable[End],
-    begun: Iterable[End],
+    wanted: Wanted, free: Mapping[PoolKey, int], ends: Iterable[End]
 ) -> tuple[float, dict[PoolKey, int]]:
     """The earliest time at which `wanted` is expected to be free, and what is left of its pools then.
 
-    `free` may be negative; `begun` are the ends of what was admitted in this very decision. Infinity when not
-    even all of these ends give back enough.
+    `free` may be negative; `ends` are in order. Infinity when not even all of them give back enough, and the
+    time of the first of them when there is enough anyhow.
     """
     left = {key: free[key] - n for key, n in wanted}
     short = {key for key, n in left.items() if n < 0}
     at: float | None = None
-    for end, _, replicas in merge(ends, begun, key=by_time):
+    for end, _, replicas in ends:
         if at is not None and end > at:
             break
         for key, n in replicas.items():

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from poolqueue.scheduling.board import Board
+from poolqueue.scheduling.planning import Wanted
 from poolqueue.scheduling.policies import Ordering, Preemption
 from poolqueue.scheduling.pools import PoolKey, Reservation, total
-from poolqueue.scheduling.sharing import Quotas, Wanted
+from poolqueue.scheduling.sharing import Quotas
 from poolqueue.scheduling.verdicts import Preempt
 from poolqueue.scheduling.waiting import Waiting
 

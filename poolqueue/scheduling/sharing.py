@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from poolqueue.scheduling.planning import End, Wanted
 from poolqueue.scheduling.policies import Policy, Quota
 from poolqueue.scheduling.pools import PoolKey, Reservation, Resource
-
-Wanted = Sequence[tuple[PoolKey, int]]
 
 # How far behind the others a team may be when it begins to wait: it may have the whole resource for that
 # long, times its share, before the others get anything again.
@@ -48,6 +47,11 @@ class Quotas:
             if (quota := _of_ids(named, pool.ids)) is not None
         }
         self._teams = list(policy.quotas)
+        self._capacity = {pool.key: pool.capacity for pool in resource.pools}
+        self._withheld: Counter[PoolKey] = Counter()
+        for (_, key), quota in self._quotas.items():
+            self._withheld[key] += 0 if quota.lends else quota.guaranteed
+        self._guaranteed = {team for (team, _), quota in self._quotas.items() if quota.guaranteed}
         self.held = held
 
     def __bool__(self) -> bool:
@@ -55,6 +59,9 @@ class Quotas:
 
     def of(self, team: str, pool: PoolKey) -> Quota:
         return self._quotas.get((team, pool), NO_QUOTA)
+
+    def guarantees(self, team: str) -> bool:
+        return team in self._guaranteed
 
     def is_guaranteed(self, team: str, wanted: Wanted) -> bool:
         """Are these replicas the team's own, on top of what it has?"""
@@ -76,6 +83,29 @@ class Quotas:
             for other in self._teams
             if other != team and not (quota := self.of(other, pool)).lends
         )
+
+    def opened(self, team: str, ends: Iterable[End], team_of: Callable[[str], str]) -> Iterator[End]:
+        """These ends as they are for `team`: what others keep to themselves does not come free for it."""
+        held = Counter(self.held)
+        for at, token, replicas in ends:
+            owner, given = team_of(token), dict(replicas)
+            for key, n in replicas.items():
+                quota = self.of(owner, key)
+                if owner != team and not quota.lends:
+                    given[key] = min(n, max(0, held[owner, key] - quota.guaranteed))
+                held[owner, key] -= n
+            yield at, token, given
+
+    def left(self, team: str, pool: PoolKey) -> int | None:
+        """How many replicas more the team may have, None for any number."""
+        most = most_of(self.of(team, pool))
+        return None if most is None else most - self.held[team, pool]
+
+    def may_ever_have(self, team: str, pool: PoolKey, n: int) -> bool:
+        """If it had none, and nobody else more than is guaranteed and not lent."""
+        quota = self.of(team, pool)
+        most, own = most_of(quota), 0 if quota.lends else quota.guaranteed
+        return (most is None or n <= most) and n <= self._capacity[pool] - self._withheld[pool] + own
 
     def borrowed(self, team: str, pool: PoolKey) -> int:
         """What the team holds beyond its guarantee."""

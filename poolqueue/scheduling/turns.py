@@ -14,7 +14,7 @@ from heapq import heapify, heappop, heappush
 from poolqueue.scheduling.board import Board, Group
 from poolqueue.scheduling.ordering import PASSING, Order, Rank
 from poolqueue.scheduling.policies import Ordering
-from poolqueue.scheduling.pools import Resource
+from poolqueue.scheduling.pools import PoolKey, Resource
 from poolqueue.scheduling.sharing import Quotas, Uses
 from poolqueue.scheduling.waiting import Waiting
 
@@ -35,6 +35,7 @@ class Turn:
 
 
 _Entry = tuple[Rank, int, Turn]
+_Queue = tuple[str, tuple[PoolKey, ...]]
 
 
 class Turns:
@@ -46,22 +47,25 @@ class Turns:
         self._quotas = quotas
         self._now = now
         self._promises = board.resource.promises
-        self._queues: dict[str, list[_Entry]] = {}
+        self._queues: dict[_Queue, list[_Entry]] = {}
         self._entered = 0
         for group in board.groups.values():
             self._enter(group, 0, passes=order.firm_since is not None)
         self._uses = board.uses(now)
-        self.joined = _joined(board.resource, self._uses, self._queues)
-        self._teams = [(self._standing(team), team) for team in self._queues]
-        heapify(self._teams)
+        teams = list(dict.fromkeys(team for team, _ in self._queues))
+        self.joined = _joined(board.resource, self._uses, teams)
+        self._standings = [(self._standing(queue), queue) for queue in self._queues]
+        heapify(self._standings)
 
     def next(self) -> Turn | None:
         """Whose turn it is. The next one is told only after `go_on`."""
-        if not self._teams:
-            return None
-        _, team = heappop(self._teams)
-        _, _, turn = heappop(self._queues[team])
-        return turn
+        while self._standings:
+            standing, queue = heappop(self._standings)
+            standing_now = self._standing(queue)
+            if standing_now == standing:
+                return heappop(self._queues[queue])[2]
+            heappush(self._standings, (standing_now, queue))  # its team got something by another queue
+        return None
 
     def go_on(self, turn: Turn, *, admitted: bool) -> None:
         """The job was admitted, and its group may have another one; or none of the group's can start, unless
@@ -73,8 +77,9 @@ class Turns:
             self._enter(group, turn.place + 1, passes=turn.passes)
         elif turn.passes:
             self._enter(group, turn.place, passes=False)
-        if self._queues[group.team]:
-            heappush(self._teams, (self._standing(group.team), group.team))
+        queue = self._queue_of(group)
+        if self._queues[queue]:
+            heappush(self._standings, (self._standing(queue), queue))
 
     def _enter(self, group: Group, place: int, *, passes: bool) -> None:
         """A group's next job that does not sleep and is not over."""
@@ -83,9 +88,16 @@ class Turns:
             if is_awake(line, self._now):
                 turn = Turn(group, at, passes and self._order.may_pass(group))
                 self._entered += 1  # equal ranks, of a job's two turns, are never compared further
-                queue = self._queues.setdefault(group.team, [])
+                queue = self._queues.setdefault(self._queue_of(group), [])
                 heappush(queue, (self._rank_of(turn), self._entered, turn))
                 return
+
+    def _queue_of(self, group: Group) -> _Queue:
+        """A team has a queue of its own, and one per choice of pools if it is guaranteed any: else a job that
+        asks for more than is guaranteed of one pool would stand before those within the guarantee of another.
+        """
+        has_several = self._quotas.guarantees(group.team)
+        return group.team, tuple(sorted(key for key, _ in group.wanted)) if has_several else ()
 
     def _rank_of(self, turn: Turn) -> Rank:
         rank = self._order.rank_of(turn.line, turn.group)
@@ -95,14 +107,14 @@ class Turns:
             rank = (rank[0], PASSING, *rank[2:])
         return (rank[0], self._is_later(turn) and not turn.passes, *rank[1:])
 
-    def _standing(self, team: str) -> Rank:
-        rank, _, turn = self._queues[team][0]
+    def _standing(self, queue: _Queue) -> Rank:
+        rank, _, turn = self._queues[queue][0]
         if self._board.policy.ordering is Ordering.FIFO:
             return rank
-        group, line = turn.group, turn.line
-        guaranteed = bool(group.wanted) and self._quotas.is_guaranteed(team, group.wanted)
+        (team, _), line, wanted = queue, turn.line, turn.group.wanted
+        guaranteed = bool(wanted) and self._quotas.is_guaranteed(team, wanted)
         position = self._uses.position(team)
-        return (not guaranteed, -line.priority, self._is_later(turn), position, line.arrived, team)
+        return (not guaranteed, -line.priority, self._is_later(turn), position, line.arrived, team, rank)
 
     def _is_later(self, turn: Turn) -> bool:
         """Whoever was promised a start keeps its turn within its class, whatever arrives or is used after."""
