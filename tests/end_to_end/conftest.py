@@ -32,7 +32,7 @@ def _resources() -> list[dict]:
         resource("published", *two_pools),
         resource("distributed", *two_pools),
         resource("backfilled", pool("cpu", CPU, 3)),
-        resource("weighed", pool("cpu", CPU, 4)),
+        resource("weighed", pool("cpu", CPU, 8)),
         resource("lent", pool("cpu", CPU, 2)),
         resource("reordered", pool("cpu", CPU, 2)),
         *(resource(name, pool("cpu", CPU, 1)) for name in SINGLE),
