@@ -37,7 +37,7 @@ def job_fields(job: JobView) -> dict[str, Any]:
         "reason": job.reason and job.reason.value,
         "note": job.note,
         **_terms(job.terms or Terms()),
-        **_expected(job.expected),
+        **expected_fields(job.expected),
     }
 
 
@@ -66,7 +66,7 @@ def dead_letter_fields(letter: DeadLetter) -> dict[str, Any]:
     }
 
 
-def _expected(expected: Expected | None) -> dict[str, Any]:
+def expected_fields(expected: Expected | None) -> dict[str, Any]:
     """The interval, or why there is none; neither of a job that does not wait."""
     match None if expected is None else expected.estimate:
         case Estimate() as it:

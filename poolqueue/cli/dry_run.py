@@ -8,7 +8,8 @@ from datetime import datetime
 
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.reading import Reader
-from poolqueue.cli.viewing import Snapshot
+from poolqueue.cli.viewing import Snapshot, expected_of
+from poolqueue.cli.views import Expected
 from poolqueue.config import Settings, Team
 from poolqueue.cycle.draft import waiting_line
 from poolqueue.messages import BadRequest, JobRequest, Problem
@@ -51,7 +52,7 @@ class Asked:
 class Trial:
     """What would become of a request, or of one `variation` of it. It is refused with `problems`, for
     `reason`. `is_duplicate`: the same job is there already. `found` is None where it is refused, a duplicate,
-    or nothing is known of its resource yet.
+    or nothing is known of its resource yet. `expected`: its estimate, of what was asked for alone.
     """
 
     variation: str
@@ -60,6 +61,7 @@ class Trial:
     reason: Reason | None = None
     is_duplicate: bool = False
     found: WhatIf | None = None
+    expected: Expected | None = None
 
     @property
     def is_accepted(self) -> bool:
@@ -108,7 +110,7 @@ class DryRun:
 
     def _snapshot(self, name: ResourceName) -> Snapshot | None:
         if name.key not in self._snapshots:
-            self._snapshots[name.key] = self.reader.snapshot(name, now=self.now)
+            self._snapshots[name.key] = self.reader.snapshot(name, now=self.now, estimates=True)
         return self._snapshots[name.key]
 
     # --- trials
@@ -133,7 +135,8 @@ class DryRun:
         if found is not None and isinstance(found.verdict, Reject):
             problems = tuple(each.as_problem() for each in found.verdict.problems)
             return Trial(variation=variation, job=held.job, problems=problems, reason=found.verdict.reason)
-        return replace(self._of(variation, held), found=found)
+        expected = self._expected(held.job) if variation == AS_ASKED else None
+        return replace(self._of(variation, held), found=found, expected=expected)
 
     def _of(self, variation: str, held: Vetted) -> Trial:
         return Trial(variation=variation, job=held.job, problems=held.problems, reason=held.reason)
@@ -153,6 +156,14 @@ class DryRun:
             board = board.copy(resource=_grown(snapshot.resource, *grown), now=self.now)
         base = self._course(name, board, snapshot.slots, grown or ("", 0))
         return what_if(board, waiting_line(job), now=self.now, slots=snapshot.slots, base=base)
+
+    def _expected(self, job: Job) -> Expected | None:
+        snapshot = self._snapshot(ResourceName.from_key(job.resource))
+        if snapshot is None:
+            return None
+        board = snapshot.board(self.now)
+        board.add(waiting_line(job))
+        return expected_of(snapshot, board, now=self.now, of={job.key}).get(job.key)
 
     def _course(self, name: ResourceName, board: Board, slots: int, grown: tuple[str, int]) -> Course:
         key = (name.key, *grown)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poolqueue.cli import wording
+from poolqueue.cli.as_json import expected_fields
 from poolqueue.cli.dry_run import Trial
 from poolqueue.cli.explained import Fact, job_name
 from poolqueue.cli.plain import aligned
@@ -40,6 +41,8 @@ def facts_of(trial: Trial, now: datetime) -> Iterator[Fact]:
         "starts",
         f"{starts_told(trial.found, now)}, {IF}" if trial.found.starts else starts_told(trial.found, now),
     )
+    if trial.expected is not None:
+        yield "expected", wording.expected(trial.expected)
     yield "delays", delays_told(trial.found.delayed)
 
 
@@ -153,6 +156,7 @@ def trial_fields(trial: Trial) -> dict[str, Any]:
         "refused_for": trial.reason and trial.reason.value,
         "problems": [problem_fields(problem) for problem in trial.problems],
         **({} if trial.found is None else _found_fields(trial.found)),
+        **expected_fields(trial.expected),
     }
 
 

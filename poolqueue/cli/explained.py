@@ -84,6 +84,8 @@ def _waiting(explained: Explained, explanation: Explanation) -> Iterator[Fact]:
     yield "turn", _turn(explanation)
     if explained.job.planned is not None:
         yield "planned", f"to start by {_when(explained.job.planned, now)}; later ones do not delay it"
+    if explained.job.expected is not None:
+        yield "expected", wording.expected(explained.job.expected)
     yield from _listed("could start", [happening_told(each, now) for each in explanation.happenings])
     remedies = [remedy_told(each, explanation, names, explained.job, now) for each in explanation.remedies]
     if remedies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from poolqueue.cli.as_json import as_text
@@ -11,7 +12,7 @@ from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
 from poolqueue.cli.reading import DETAILS_LIMIT
 from poolqueue.cli.session import Session
-from poolqueue.cli.viewing import Snapshot, ended_view, resource_view
+from poolqueue.cli.viewing import Snapshot, ended_view, expected_of, resource_view
 from poolqueue.records import ResourceName, job_path, read_job
 from poolqueue.scheduling.jobs import Job, State, job_key
 from poolqueue.scheduling.reasons import Explainer
@@ -56,7 +57,8 @@ def explained_job(session: Session, job: Job) -> Explained:
     snapshot = None
     if job.state is not State.ENDED:
         name = ResourceName.from_key(job.resource)
-        snapshot = session.reader(anywhere=True).snapshot(name, now=now, details=DETAILS_LIMIT)
+        reader = session.reader(anywhere=True)
+        snapshot = reader.snapshot(name, now=now, details=DETAILS_LIMIT, estimates=True)
     if snapshot is None:
         return Explained(job=ended_view(job), now=now)
     return explained_in(snapshot, job, now=now, highest_priority=_highest_priority(session, job.team))
@@ -64,7 +66,7 @@ def explained_job(session: Session, job: Job) -> Explained:
 
 def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priority: int) -> Explained:
     """As the snapshot of its resource has it, where it may be on its way between queue and reservation."""
-    view = resource_view(snapshot, now=now)
+    view = resource_view(replace(snapshot, correction=None), now=now)
     shown = next((each for each in (*view.holding, *view.waiting) if each.key == job.key), ended_view(job))
     line = next((each for each in snapshot.waiting if each.key == job.key), None)
     if line is None:
@@ -72,6 +74,8 @@ def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priorit
     board = snapshot.board(now)
     explainer = Explainer(board, now=now, slots=snapshot.slots)
     explanation = explainer.explain(line, highest_priority=highest_priority)
+    expected = expected_of(snapshot, board, now=now, of={line.key}).get(line.key)
+    shown = replace(shown, expected=expected)
     return Explained(job=shown, now=now, explanation=explanation, names=board.names)
 
 

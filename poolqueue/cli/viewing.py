@@ -6,7 +6,7 @@ Reasons of waiting jobs come from the deciding code itself, asked about the snap
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
@@ -75,7 +75,7 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     shares = _Shares(resource)
     board = snapshot.board(now)
     verdicts = decide(board, now=now, slots=snapshot.slots).verdicts()
-    expected = _expected(snapshot, board, now)
+    expected = expected_of(snapshot, board, now=now)
     holding = [
         _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()
     ]
@@ -96,12 +96,14 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     )
 
 
-def _expected(snapshot: Snapshot, board: Board, now: datetime) -> dict[str, Expected]:
-    """By key of a waiting job."""
+def expected_of(
+    snapshot: Snapshot, board: Board, *, now: datetime, of: Collection[str] | None = None
+) -> dict[str, Expected]:
+    """By key of a job that waits on the board: of all, or `of` these."""
     if snapshot.correction is None:
         return {}
     run_time, correction = snapshot.expectations(now).distribution, snapshot.correction
-    found = forecast(board, now=now, run_time=run_time, chance=Random, correction=correction)
+    found = forecast(board, now=now, run_time=run_time, chance=Random, correction=correction, of=of)
     return {key: Expected(estimate=each, as_of=now) for key, each in found.items()}
 
 

@@ -9,9 +9,9 @@ from typing import assert_never
 
 from poolqueue.cli.terms import Elsewhere
 from poolqueue.cli.text import clock_time, safe, short_time, span_of_time
-from poolqueue.cli.views import JobView, PoolView, ResourceView
+from poolqueue.cli.views import Expected, JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter
-from poolqueue.scheduling.estimates import Estimate, NoEstimate
+from poolqueue.scheduling.estimates import Estimate, NoEstimate, WhyNot
 from poolqueue.scheduling.jobs import Reason, State
 from poolqueue.scheduling.pools import Drain
 from poolqueue.scheduling.problems import Problem
@@ -63,6 +63,27 @@ def starts(job: JobView) -> str:
             return "no estimate"
         case None:
             return ""
+        case unreachable:
+            assert_never(unreachable)
+
+
+_NO_ESTIMATE = {
+    WhyNot.THIN_BASIS: "too few similar runs have ended",
+    WhyNot.BLOCKED: "nothing that is known to happen lets it start",
+    WhyNot.BEYOND_HORIZON: "later than anybody looks ahead",
+    WhyNot.LIKELY_EXPIRES: "it may well expire before it starts",
+}
+
+
+def expected(of: Expected) -> str:
+    """`to start in 1h00m to 2h30m (chances of 50% and 90%); from 12 similar runs`."""
+    match of.estimate:
+        case Estimate() as it:
+            early, late = it.start_p50 - of.as_of, it.start_p90 - of.as_of
+            when = "now" if late <= timedelta() else f"in {span_of_time(early, late)}"
+            return f"to start {when} (chances of 50% and 90%); from {it.basis:,} similar runs"
+        case NoEstimate(why=why):
+            return f"no estimate: {_NO_ESTIMATE[why]}"
         case unreachable:
             assert_never(unreachable)
 

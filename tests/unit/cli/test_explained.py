@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from poolqueue.cli import wording
 from poolqueue.cli.explained import Explained, facts_grid, facts_lines, facts_of, happening_told
 from poolqueue.cli.explained_json import explained_fields
 from poolqueue.cli.explaining import explained_in
 from poolqueue.cli.remedies_told import remedy_told
 from poolqueue.cli.viewing import Snapshot
+from poolqueue.cli.views import Expected
+from poolqueue.scheduling.estimates import Estimate, NoEstimate, WhyNot
 from poolqueue.scheduling.happenings import (
     AttemptEnds,
     JobStarts,
@@ -193,3 +196,21 @@ def test_a_job_that_starts_now_has_no_remedies() -> None:
 
     assert told["reason"] == ["fits now: the next admission cycle starts it"]
     assert "remedies" not in told
+
+
+def test_an_estimate_is_told_with_what_it_rests_on_or_why_there_is_none() -> None:
+    estimate = Estimate(
+        start_p50=NOW + HOUR,
+        start_p90=NOW + 3 * HOUR,
+        end_p50=NOW + 2 * HOUR,
+        end_p90=NOW + 4 * HOUR,
+        basis=12,
+        level=1,
+        sampled=(3600.0, 10_800.0),
+    )
+    told = wording.expected(Expected(estimate=estimate, as_of=NOW))
+
+    assert told.startswith("to start in ")
+    assert told.endswith("(chances of 50% and 90%); from 12 similar runs")
+    for why in WhyNot:
+        assert wording.expected(Expected(estimate=NoEstimate(why=why), as_of=NOW)).startswith("no estimate: ")
