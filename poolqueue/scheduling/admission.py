@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from heapq import merge
 
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, Group, seconds_of, time_of
+from poolqueue.scheduling.expectations import expected_excess
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.ordering import Order
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, Wanted, by_time, planned_start
@@ -204,6 +206,7 @@ class _Pass:
                 self._decision.blocks[id(turn.group)] = block
                 self._decision.competing |= set() if block.reason in _OWN_REASONS else {turn.group.team}
             turns.go_on(turn, admitted=block is None)
+        self._tell_who_passed()
 
     def _consider(self, group: Group, line: Waiting) -> Block | None:
         """Start this job, or say why neither it nor the rest of its group starts."""
@@ -485,8 +488,23 @@ class _Pass:
         self._decision.admits.append(admit)
 
     def _overtake(self, plan: PlannedStart, group: Group, until: float) -> Overtaken:
+        delay = 0.0
+        if plan.needs_any(group.wanted):
+            room = plan.at - seconds_of(self._now)
+            delay = expected_excess(self._board.expectations, group.traits, room)
         plan.let_ahead(group.wanted, until)
-        return Overtaken(key=plan.key, start=_start_of(plan))
+        return Overtaken(key=plan.key, start=_start_of(plan), expected_delay=delay)
+
+    def _tell_who_passed(self) -> None:
+        """Who passed firm places started before these were planned. It may delay them no more than the plans
+        allow for.
+        """
+        admits = self._decision.admits
+        for place, admit in enumerate(admits):
+            if admit.passes:
+                plans = self._planned_on(tuple(admit.replicas.items()))
+                passed = tuple(Overtaken(key=plan.key, start=_start_of(plan)) for plan in plans)
+                admits[place] = replace(admit, overtakes=passed)
 
 
 _NOT_PASSING = Block(reason=Reason.BEHIND_PLANNED_START, said="its proper turn comes later")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 from poolqueue.scheduling.traits import Traits
@@ -41,3 +42,22 @@ class TimeoutsOnly:
 
     def left_seconds(self, traits: Traits, elapsed: float) -> float:
         return max(1.0, traits.timeout - elapsed)
+
+
+STEPS = 32
+
+
+def expected_excess(expectations: Expectations, traits: Traits, room: float) -> float:
+    """By how many seconds an attempt is expected to run longer than `room`, on average over all that it may
+    take: the integral of the chance that it still runs, in steps that grow with the time.
+    """
+    first, last = max(1.0, room), float(traits.timeout)
+    if last <= first:
+        return 0.0
+    growth = math.pow(last / first, 1 / STEPS)
+    times = [first * growth**step for step in range(STEPS)] + [last]
+    runs = [1 - expectations.chance_within(traits, at) for at in times]
+    return sum(
+        (later - earlier) * (still + then) / 2
+        for earlier, later, still, then in zip(times, times[1:], runs, runs[1:], strict=False)
+    )

@@ -61,7 +61,11 @@ class PlannedStart:
 
     def is_delayed_by(self, wanted: Wanted, until: float) -> bool:
         """Would it be delayed by a job that takes `wanted` now and gives it back at `until`?"""
-        return until > self.at and any(n > self.spare[key] for key, n in wanted if key in self.spare)
+        return until > self.at and self.needs_any(wanted)
+
+    def needs_any(self, wanted: Wanted) -> bool:
+        """Are any of these replicas among those that it needs?"""
+        return any(n > self.spare[key] for key, n in wanted if key in self.spare)
 
     def let_ahead(self, wanted: Wanted, until: float) -> None:
         """That job goes ahead: one that is still there at the planned start uses up what is spare."""

@@ -16,7 +16,7 @@ from poolqueue.scheduling.waiting import Waiting
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Overtaken:
     """A job with a planned start that another one goes ahead of, and by how many seconds that is expected to
-    delay it.
+    delay it: the mean of what it runs beyond the planned start, where it holds replicas that are needed then.
     """
 
     key: str

@@ -7,6 +7,7 @@ import pytest
 
 from poolqueue.scheduling import admission
 from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Backoff, Drain, Promise, Use
@@ -149,6 +150,48 @@ def test_whom_it_went_ahead_of_is_told() -> None:
 
     (overtaken,) = verdicts[1].overtakes
     assert (overtaken.key, overtaken.start, overtaken.expected_delay) == ("research.large", at(100), 0.0)
+
+
+class Evenly(TimeoutsOnly):
+    """Any time up to the timeout is as likely as any other."""
+
+    def run_seconds(self, traits, chance):
+        return chance * traits.timeout
+
+    def chance_within(self, traits, seconds):
+        return min(1.0, seconds / traits.timeout)
+
+
+def test_by_how_much_an_overtaking_is_expected_to_delay_is_the_mean_of_what_exceeds_the_start() -> None:
+    """Up to 1000 s, of which the last 100 s are beyond the planned start: 50 s in a tenth of the cases."""
+    queue = [waiting("large", demand(4), age=9), small("may-exceed", 1000)]
+    known = Evenly()
+
+    decision = decide(board(busy(900), *queue, expectations=known), now=NOW, slots=9)
+
+    (overtaken,) = decision.admits[0].overtakes
+    assert overtaken.expected_delay == pytest.approx(5, rel=0.05)
+
+
+def test_what_the_planned_start_leaves_delays_it_by_nothing() -> None:
+    queue = [waiting("large", demand(3), age=9), small("long", 10**5)]
+
+    decision = decide(board(busy(100, replicas=2), *queue, expectations=Evenly()), now=NOW, slots=9)
+
+    (overtaken,) = decision.admits[0].overtakes
+    assert overtaken.expected_delay == 0
+
+
+def test_who_passes_a_firm_place_has_gone_ahead_of_it() -> None:
+    """It started before the start that it passed was planned."""
+    held = resource(reservation(replicas={CPU: 20}, traits=lasting(10**5)), pools=(pool(capacity=40),))
+    queue = [small("wide", 10**5, 30, age=10**6), small("short", 60)]
+
+    decision = decide(board(held, *queue, ordering=Ordering.EXPECTED), now=NOW, slots=9)
+
+    (admit,) = decision.admits
+    assert admit.passes
+    assert [each.key for each in admit.overtakes] == ["research.wide"]
 
 
 def test_a_long_job_goes_ahead_in_what_the_planned_one_leaves() -> None:
