@@ -13,7 +13,19 @@ from tests.end_to_end.stack_support import CPU, GPU
 from tests.end_to_end.stand_in_support import wait_for
 
 KINDS = [Kind.EMBEDDED, pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators"))]
-SINGLE = ("full", "ordered", "twice", "namesake", "strict", "near", "far", "timely", "bounded", "early")
+SINGLE = (
+    "full",
+    "ordered",
+    "twice",
+    "namesake",
+    "strict",
+    "near",
+    "far",
+    "timely",
+    "bounded",
+    "early",
+    "foretold",
+)
 TEAMS = [
     {"name": "research", "topics": ["job-requests"]},
     {"name": "vision", "topics": ["job-requests.vision"], "command_topics": ["job-commands.vision"]},

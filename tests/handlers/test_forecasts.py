@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from poolqueue.records import forecasts_path, read_run_times, read_scorecard, ru
 from poolqueue.scheduling.run_times import Outcome
 from poolqueue.scheduling.scorecard import Scorecard
 from poolqueue.scheduling.traits import Traits
+from tests.support.faults import Death, Killed, mortal
 from tests.support.installation import Installation, request, worker_pool_spec
 
 HALF_AN_HOUR = 1_800.0
@@ -130,6 +132,29 @@ def test_a_sweep_that_is_outrun_leaves_it_to_the_other(installation: Installatio
 
     installation.sweep()
     assert [*card(installation).open] == ["research.second"]
+
+
+@pytest.mark.parametrize("after_effect", [False, True])
+@pytest.mark.parametrize("from_the_end", range(5))
+def test_a_sweep_that_dies_on_the_way_scores_nothing_twice(
+    installation: Installation, from_the_end: int, *, after_effect: bool
+) -> None:
+    fill(installation, "second", "third")
+    installation.sweep()
+    installation.finish("first")
+    counted = Death(at=1_000)
+    delivery = installation.delivery("sweeps", b"{}")
+    swept.handle(mortal(installation.system, counted), delivery)
+    assert card(installation).totals.scored == 1
+    installation.finish("second")
+    death = Death(at=counted.calls - from_the_end, after_effect=after_effect)
+    with suppress(Killed):
+        swept.handle(mortal(installation.system, death), delivery)
+    installation.sweep()
+
+    after = card(installation)
+    assert (after.totals.scored, len(after.scores), after.totals.withdrawn) == (2, 2, 0)
+    assert after.open == {}
 
 
 def test_an_idle_resource_has_no_document(installation: Installation) -> None:
