@@ -19,8 +19,8 @@ from poolqueue.records import (
     write_queue,
     write_resource,
 )
-from poolqueue.scheduling.admission import Decision
 from poolqueue.scheduling.changes import Change, CustomJobEnded, Preempted
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import (
     Announced,
     Changed,

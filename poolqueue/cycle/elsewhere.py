@@ -19,7 +19,7 @@ from poolqueue.records import (
     ResourceName,
     write_resource,
 )
-from poolqueue.scheduling.admission import Decision
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Courted, apply
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import SUITORS_LIMIT, Resource

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from poolqueue.cycle.draft import Draft
 from poolqueue.records import ResourceName, read_run_times, run_times_path, write_run_times
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.catching_up import caught_up, expectations_of
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Learned
 from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.policies import Policy

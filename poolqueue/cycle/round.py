@@ -18,9 +18,10 @@ from poolqueue.cycle.snapshot import COMMIT_BYTES, Snapshot, body_bytes, read_sn
 from poolqueue.observation import look, reserved_tokens
 from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.changes import Change
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Event
 from poolqueue.scheduling.jobs import Job, State
 from poolqueue.scheduling.policies import Policy

@@ -7,8 +7,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.matching import Assignment, Matched, PoolSpec, match_pools
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Pool, PoolKey, Resource

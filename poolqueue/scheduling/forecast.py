@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 from statistics import NormalDist
 from typing import Protocol
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.distributions import Distribution
 from poolqueue.scheduling.estimates import Estimate, NoEstimate, WhyNot, rounded_out
 from poolqueue.scheduling.forward import ALL_SLOTS, Course, run_forward

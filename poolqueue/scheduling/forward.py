@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, seconds_of, time_of
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Noted, Released, Reserved
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.pace import WINDOW

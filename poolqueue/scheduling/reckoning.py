@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from poolqueue.scheduling.admission import Decision
 from poolqueue.scheduling.board import time_of
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Reckoned
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Overtakings, Promise, Resource, Use

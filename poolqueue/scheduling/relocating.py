@@ -11,9 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.board import Board, seconds_of, specs, time_of
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.scheduling.planning import INFINITY

@@ -7,8 +7,9 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Released, Reserved
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.policies import Policy, Preemption

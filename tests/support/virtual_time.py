@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Noted, Released, Reserved
 from poolqueue.scheduling.expectations import Expectations, TimeoutsOnly
 from poolqueue.scheduling.policies import Policy

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poolqueue.scheduling.admission import Decision
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.waiting import Waiting

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from poolqueue.scheduling import admission
+from poolqueue.scheduling import walk
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Reason
@@ -403,7 +403,7 @@ def test_without_a_slot_nothing_is_admitted() -> None:
 
 
 def test_a_resource_takes_no_more_than_its_limit_of_reservations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "RESERVATIONS_LIMIT", 2)
+    monkeypatch.setattr(walk, "RESERVATIONS_LIMIT", 2)
 
     verdicts = decided(resource(reservation()), waiting("a", age=1), waiting("b"))
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.policies import Ordering, Preemption, Quota
 from poolqueue.scheduling.pools import Reservation, Resource, free
 from tests.unit.scheduling.building import (

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from poolqueue.scheduling.admission import Decision, decide
+from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.policies import Quota
 from poolqueue.scheduling.pools import Resource

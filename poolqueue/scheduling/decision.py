@@ -1,0 +1,106 @@
+"""What a decision came to: what is to be done now, and why the others wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from poolqueue.scheduling.board import Board, Group
+from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.planning import PlannedStart
+from poolqueue.scheduling.turns import in_turn, is_awake
+from poolqueue.scheduling.verdicts import (
+    Admit,
+    Block,
+    Expire,
+    Preempt,
+    Reject,
+    Relocate,
+    Verdict,
+    Wait,
+)
+from poolqueue.scheduling.waiting import Waiting
+
+
+class Decision:
+    """What is to be done now, on a board that must not change while the decision is looked at.
+
+    `planned` are the planned starts, the most urgent first; `joined` by how much the use of teams that begin
+    to wait is raised; `competing` are the teams whose jobs wait for what others hold or are to get. Who is
+    relocated is decided apart, with a view of other resources (`relocating.py`).
+    """
+
+    def __init__(self, board: Board, *, now: datetime) -> None:
+        self._board = board
+        self._now = now
+        self.admits: list[Admit] = []
+        self.rejects: list[Reject] = []
+        self.expires: list[Expire] = []
+        self.relocates: list[Relocate] = []
+        self.preempts: list[Preempt] = []
+        self.planned: list[PlannedStart] = []
+        self.joined: Mapping[str, float] = {}
+        self.competing: set[str] = set()
+        self.obstacle: Block | None = None
+        self.blocks: dict[int, Block] = {}
+        self.paced: set[str] = set()
+
+    @property
+    def board(self) -> Board:
+        return self._board
+
+    def waits(self) -> Iterator[Wait]:
+        """Why each of the others waits, in no particular order."""
+        gone = {line.key for line in self.leaving()}
+        for group in self._board.groups.values():
+            for line in group.lines:
+                if line.key not in gone:
+                    yield self._wait(line, group)
+
+    def leaving(self) -> Iterator[Waiting]:
+        """Those that do not wait any more once all of it is done."""
+        yield from (admit.waiting for admit in self.admits)
+        yield from (reject.waiting for reject in self.rejects)
+        yield from (expire.waiting for expire in self.expires)
+        yield from (relocate.waiting for relocate in self.relocates)
+
+    def due(self) -> datetime | None:
+        """When time alone changes something, if it does."""
+        times = [block.until for block in self.blocks.values() if block.until is not None]
+        for line in self._board.timed.values():
+            times += [at for at in (line.not_before, line.expires) if at is not None and at > self._now]
+        return min(times, default=None)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Of every job of the board, in the order of their turns."""
+        over: dict[str, Verdict] = {}
+        over |= {each.waiting.key: each for each in self.admits}
+        over |= {each.waiting.key: each for each in self.rejects}
+        over |= {each.waiting.key: each for each in self.expires}
+        for line in in_turn(self._board, now=self._now):
+            yield over.get(line.key) or self.wait_of(line)
+
+    def wait_of(self, line: Waiting) -> Wait:
+        """Why this job waits, which it must."""
+        return self._wait(line, self._board.group_of(line))
+
+    def _wait(self, line: Waiting, group: Group) -> Wait:
+        block = self.obstacle or _sleep(line, self._now) or self._paced(line) or self.blocks[id(group)]
+        has_pools = self.obstacle is None and bool(group.wanted) and is_awake(line, self._now)
+        return Wait(waiting=line, block=block, has_pools=has_pools)
+
+    def _paced(self, line: Waiting) -> Block | None:
+        if line.key not in self.paced:
+            return None
+        note = "its replicas are free; it waits for the pace of requests to Vertex AI"
+        return Block(reason=Reason.PACED, said=note)
+
+
+def _sleep(line: Waiting, now: datetime) -> Block | None:
+    if line.not_before is None or line.not_before <= now:
+        return None
+    if line.attempt == 0:
+        note = "its request asks to start no earlier"
+        return Block(reason=Reason.NOT_YET, said=note, until=line.not_before)
+    note = "an earlier attempt was refused; the next one may start then"
+    return Block(reason=Reason.BACKING_OFF, said=note, until=line.not_before)
