@@ -168,7 +168,10 @@ class Walk:
             own = next(self._plans_within(group.wanted, group.team), None)
             places = (self._places[key] for key, _ in group.wanted if key in self._places)
             ahead = own.key if own is not None else next(places, None)
-            return None if ahead is None else self._after(ahead, self._plan_of(ahead))
+            if ahead is None:
+                return None
+            self._take_place(group, line)
+            return self._after(ahead, self._plan_of(ahead))
         until = self._until(group) if self._planned or self._within else 0.0
         for plan in self._plans_on(group.wanted, group.team):
             if plan.is_delayed_by(group.wanted, until):

@@ -305,6 +305,13 @@ def test_strict_fifo_lets_nobody_pass_on_the_same_pools() -> None:
     )
 
 
+def test_in_strict_fifo_nobody_passes_what_waits_behind_another_at_one_of_its_pools() -> None:
+    both = waiting("both", demand(1), demand(1, GPU, index=1), age=8)
+    queue = [waiting("large", demand(4), age=9), both, waiting("gpu", demand(1, GPU))]
+
+    assert names(decided(busy(100), *queue, ordering=Ordering.FIFO)) == []
+
+
 def test_strict_fifo_knows_no_priority() -> None:
     queue = [waiting("old", demand(4), age=9), waiting("urgent", demand(4), priority=99)]
 
