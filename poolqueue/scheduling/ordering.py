@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from math import log
 from typing import Any, assert_never
 
-from poolqueue.scheduling.board import Board, Group, by_arrival, by_priority, seconds_of, time_of
+from poolqueue.scheduling.board import Board, Group, by_arrival, by_priority, seconds_of
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.waiting import Waiting
 
@@ -46,8 +46,8 @@ SPARE_PER_PART = 2.0
 
 
 class Order:
-    """The order of one decision. `sure`, `passing_part`: see above; `firm_since`: since when the first of
-    the jobs with a firm place has one under `expected`, None if there is none.
+    """The order of one decision. `sure`, `passing_part`: see above; `is_any_firm`: is there a firm place to
+    be passed, under `expected`?
     """
 
     def __init__(self, board: Board, *, now: datetime) -> None:
@@ -62,7 +62,7 @@ class Order:
         if self._ordering is Ordering.EXPECTED:
             self.sure = SURE_LATE if self.is_late else SURE
             self.passing_part = PASSING_PART_LATE if self.is_late else PASSING_PART
-        self.firm_since = self._firm_since()
+        self.is_any_firm = self._is_any_firm()
 
     def _is_late(self) -> bool:
         if self._ordering is not Ordering.EXPECTED:
@@ -70,12 +70,9 @@ class Order:
         since = self._now - timedelta(seconds=LATE_PART * self._longest)
         return any(line.arrived <= since for group in self._board.groups.values() for line in group.lines[:1])
 
-    def _firm_since(self) -> datetime | None:
-        if self._ordering is not Ordering.EXPECTED:
-            return None
+    def _is_any_firm(self) -> bool:
         groups = self._board.groups.values()
-        first = min((self._firm_from(group.lines[0], group) for group in groups), default=None)
-        return time_of(first) if first is not None and first <= self._seconds else None
+        return self._ordering is Ordering.EXPECTED and any(self.is_firm(g.lines[0], g) for g in groups)
 
     # --- places
 

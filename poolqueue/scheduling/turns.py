@@ -50,7 +50,7 @@ class Turns:
         self._queues: dict[_Queue, list[_Entry]] = {}
         self._entered = 0
         for group in board.groups.values():
-            self._enter(group, 0, passes=order.firm_since is not None)
+            self._enter(group, 0, passes=order.is_any_firm)
         self._uses = board.uses(now)
         teams = list(dict.fromkeys(team for team, _ in self._queues))
         self.joined = _joined(board.resource, self._uses, teams)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from heapq import merge
@@ -43,7 +42,7 @@ class Walk:
         self._room = RESERVATIONS_LIMIT - len(board.resource.reservations)
         self._free = dict(board.free)
         self._order = Order(board, now=now)
-        self._passers, self._passing = _passing(board, self._order.firm_since)
+        self._passing = total(each.replicas for each in board.passers.values())
         self._widest = _widest(board)
         self._closed = dict(_closed_pools(board.resource, now))
         self._quotas = board.quotas()
@@ -238,16 +237,12 @@ class Walk:
         return self._order.is_firm(line, group) or self._quotas.is_guaranteed(group.team, group.wanted)
 
     def _planned_start(self, group: Group, ending: Sequence[Preempt]) -> tuple[float, dict[PoolKey, int]]:
-        """What passes firm places may take all that it is allowed to at any time: that is not counted on."""
         tokens = {each.token for each in ending}
         soon = seconds_of(self._now) + CANCELLED_SECONDS
         held = self._board.resource.reservations
         begun = [*self._begun, *((soon, token, held[token].replicas) for token in tokens)]
-        free, uncounted = self._free, tokens
-        if self._order.passing_part:
-            free = {key: n - self._left_to_passing(key, group) for key, n in free.items()}
-            uncounted = tokens | self._passers
-        ends: Iterable[End] = (end for end in self._board.ends if end[1] not in uncounted)
+        free: Mapping[PoolKey, int] = self._free
+        ends: Iterable[End] = (end for end in self._board.ends if end[1] not in tokens)
         ends = merge(ends, sorted(begun, key=by_time), key=by_time)
         if self._quotas:
             free = {key: free[key] - self._quotas.kept(group.team, key) for key, _ in group.wanted}
@@ -271,9 +266,6 @@ class Walk:
     def _team_of(self, token: str) -> str:
         reservation = self._board.resource.reservations.get(token)
         return self._begun_by[token] if reservation is None else reservation.team
-
-    def _left_to_passing(self, key: PoolKey, group: Group) -> int:
-        return max(0, self._passing_limit(key, dict(group.wanted).get(key, 0)) - self._passing[key])
 
     def _passing_limit(self, key: PoolKey, widest: int) -> int:
         """How many replicas may be held by passing: never so many that the widest firm job cannot start."""
@@ -327,9 +319,8 @@ class Walk:
             self._free[key] -= n
             self._quotas.held[group.team, key] += n
         until = self._until(group)
-        if not passes:
-            self._begun.append((until, line.key, dict(group.wanted)))
-            self._begun_by[line.key] = group.team
+        self._begun.append((until, line.key, dict(group.wanted)))
+        self._begun_by[line.key] = group.team
         for plan in self._plans_within(group.wanted, group.team):
             plan.let_ahead(group.wanted, until)
         overtakes = tuple(self._overtake(plan, group, until) for plan in self._planned_on(group.wanted))
@@ -379,16 +370,6 @@ def _without_others(resource: Resource) -> dict[PoolKey, int]:
     """What is free of a pool once all that we know of has ended."""
     others = total((resource.foreign, resource.surplus))
     return {pool.key: pool.capacity - others[pool.key] for pool in resource.pools}
-
-
-def _passing(board: Board, since: datetime | None) -> tuple[set[str], Counter[PoolKey]]:
-    """The attempts that went ahead of a job that has a firm place now, and what they hold."""
-    passers = {
-        token: each.replicas
-        for token, each in board.passers.items()
-        if since is not None and each.reserved_at >= since
-    }
-    return set(passers), total(passers.values())
 
 
 def _widest(board: Board) -> dict[PoolKey, int]:
