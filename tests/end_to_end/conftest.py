@@ -46,6 +46,7 @@ def _resources() -> list[dict]:
         resource("backfilled", pool("cpu", CPU, 3)),
         resource("weighed", pool("cpu", CPU, 8)),
         resource("lent", pool("cpu", CPU, 2)),
+        resource("tried", pool("cpu", CPU, 2)),
         resource("reordered", pool("cpu", CPU, 2)),
         *(resource(name, pool("cpu", CPU, 1)) for name in SINGLE),
     ]

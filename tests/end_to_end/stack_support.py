@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.request import urlopen
 
 from infra.local.checker import CustomJobLife
+from infra.local.processes import ROOT
 from infra.local.stack import Announcement, Stack
 from infra.local.stack.plan import LOCATION
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
@@ -53,6 +57,20 @@ def workers(replicas: int, *command: str) -> list[dict[str, Any]]:
     """Worker pool specs that need so many replicas of the same machines: the first has one of them."""
     first = worker_pool_spec(*command)
     return [first] if replicas == 1 else [first, worker_pool_spec(*command, replicas=replicas - 1)]
+
+
+def poolctl(stack: Stack, *arguments: str) -> tuple[int, str]:
+    """Its exit code and all that it said, as a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-c", "from poolqueue.cli.app import app; app()", *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **stack.environment()},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    return ran.returncode, ran.stdout + ran.stderr
 
 
 # --- what is heard of a job

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from infra.local.processes import ROOT
 from infra.local.stack import Stack
 from tests.end_to_end.stack_support import (
-    PATIENCE_SECONDS,
     finish,
     lives,
+    poolctl,
     request,
     until_finished,
     wait_for_end,
@@ -26,19 +22,6 @@ from tests.end_to_end.stack_support import (
 )
 
 pytestmark = pytest.mark.timeout(180)
-
-
-def poolctl(stack: Stack, *arguments: str) -> tuple[int, str]:
-    ran = subprocess.run(
-        [sys.executable, "-c", "from poolqueue.cli.app import app; app()", *arguments],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **stack.environment()},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
 
 
 def changed_settings(stack: Stack, directory: Path, **changes: Any) -> str:

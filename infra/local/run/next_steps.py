@@ -69,9 +69,10 @@ topic = 'projects/$GOOGLE_CLOUD_PROJECT/topics/job-requests'
 print(PublisherClient().publish(topic, request, priority='60').result())
 "
 
-And watch:
+And watch, or ask what would become of a request:
 
 poolctl jobs
+poolctl submit {HELLO} --dry-run
 poolctl jobs --ended
 poolctl pools
 gcloud ai custom-jobs list --region=us-central1
