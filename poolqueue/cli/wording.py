@@ -96,7 +96,7 @@ def basis(jobs: Iterable[JobView]) -> str | None:
         return None
     fewest, most = min(runs), max(runs)
     on = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    told = "starts: in so long with chances of 50% and 90%, if the resource stays as it is"
+    told = "starts: in so long with chances of 50% and 90%; later arrivals are not foreseen"
     return f"{told}; from {on} similar runs"
 
 
