@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -94,6 +95,33 @@ def test_it_publishes_a_command_and_tells_its_result(
 
     assert (code, err) == (0, "")
     assert out == "done: nothing more is admitted to shared; what runs there goes on\n"
+
+
+def test_a_dry_run_tells_what_happens_once_the_request_is_published(
+    installation: Installation, bench: Bench, environment: dict[str, str], tmp_path: Path
+) -> None:
+    installation.sweep()
+    installation.ask(request("first", worker_pool_spec(), worker_pool_spec()))
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(request("second")))
+    subscription = bench.subscribe(topic=bench.create_topic("job-requests"))
+    _, out, _ = finish(start(environment, "pools", "--json"))
+    grow = f"{json.loads(out)['resources'][0]['pools'][0]['ids'][0]}=1"
+    code, out, err = finish(start(environment, "submit", str(file), "--dry-run", "--json", "--grow", grow))
+
+    assert (code, err) == (0, "")
+    asked, grown = json.loads(out)["trials"]
+    assert (asked["reason"], asked["starts_now"], grown["starts_now"]) == ("needs_replicas", False, True)
+
+    code, out, err = finish(start(environment, "submit", str(file)))
+    (received,) = bench.pull(subscription)
+    installation.ask(received.message.data)
+
+    assert (code, out) == (0, "published as job second of team research\n")
+    code, out, _ = finish(start(environment, "explain", "second"))
+    assert code == 0
+    assert f"{asked['reason']}: {asked['note']}" in out
+    assert "held by research/first x2" in out
 
 
 def test_a_topic_that_is_not_there_is_one_line_with_the_remedy(environment: dict[str, str]) -> None:
