@@ -29,6 +29,7 @@ from poolqueue.cli.views import ResourceView
 from poolqueue.config import Environment, load_settings
 from poolqueue.dead_letters import DeadLetter, latest
 from poolqueue.requests.naming import ID_RULE, is_id
+from poolqueue.scheduling.forecast import JOBS_LIMIT
 from poolqueue.scheduling.jobs import State
 
 ENDED_WINDOW = 1_000
@@ -49,7 +50,8 @@ def show_live_jobs(
 ) -> None:
     # A state is exact only where the job's document was read: all that a filter could want are.
     details = limit if state is None else DETAILS_LIMIT
-    views = _views(session, output, resource, details=details, estimates=state in {None, State.QUEUED})
+    estimates = (limit if team is None else JOBS_LIMIT) if state in {None, State.QUEUED} else 0
+    views = _views(session, output, resource, details=details, estimates=estimates)
     listing = live_jobs(views, team=team, state=state, limit=limit)
     if in_json:
         output.lines([_listing_as_json(listing)])
@@ -147,7 +149,7 @@ def check_settings(output: Output, file: str, *, project: str | None) -> None:
 
 
 def _views(
-    session: Session, output: Output, resource: str | None, *, details: int, estimates: bool = False
+    session: Session, output: Output, resource: str | None, *, details: int, estimates: int = 0
 ) -> Sequence[ResourceView]:
     reader = session.reader()
     if session.found.unreadable is not None:

@@ -110,7 +110,7 @@ class DryRun:
 
     def _snapshot(self, name: ResourceName) -> Snapshot | None:
         if name.key not in self._snapshots:
-            self._snapshots[name.key] = self.reader.snapshot(name, now=self.now, estimates=True)
+            self._snapshots[name.key] = self.reader.snapshot(name, now=self.now, estimates=1)
         return self._snapshots[name.key]
 
     # --- trials

@@ -58,7 +58,7 @@ def explained_job(session: Session, job: Job) -> Explained:
     if job.state is not State.ENDED:
         name = ResourceName.from_key(job.resource)
         reader = session.reader(anywhere=True)
-        snapshot = reader.snapshot(name, now=now, details=DETAILS_LIMIT, estimates=True)
+        snapshot = reader.snapshot(name, now=now, details=DETAILS_LIMIT, estimates=1)
     if snapshot is None:
         return Explained(job=ended_view(job), now=now)
     return explained_in(snapshot, job, now=now, highest_priority=_highest_priority(session, job.team))
@@ -66,7 +66,7 @@ def explained_job(session: Session, job: Job) -> Explained:
 
 def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priority: int) -> Explained:
     """As the snapshot of its resource has it, where it may be on its way between queue and reservation."""
-    view = resource_view(replace(snapshot, correction=None), now=now)
+    view = resource_view(replace(snapshot, estimates=0), now=now)
     shown = next((each for each in (*view.holding, *view.waiting) if each.key == job.key), ended_view(job))
     line = next((each for each in snapshot.waiting if each.key == job.key), None)
     if line is None:

@@ -31,7 +31,7 @@ from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pace import take
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
-from poolqueue.scheduling.scorecard import Correction, correction
+from poolqueue.scheduling.scorecard import UNCORRECTED, Correction, correction
 
 RESOURCES_LIMIT = 500
 ARRIVALS_LIMIT = 200
@@ -78,11 +78,11 @@ class Reader:
         now: datetime,
         only: ResourceName | str | None = None,
         details: int = DETAILS_LIMIT,
-        estimates: bool = False,
+        estimates: int = 0,
     ) -> list[ResourceView]:
         """The resources known in the regions, or the one named. Documents of up to `details` jobs per
-        resource that hold replicas are read, for their priority and exact state. With `estimates` it is
-        worked out when waiting jobs will start, which may take seconds.
+        resource that hold replicas are read, for their priority and exact state. Of the first
+        `estimates` jobs that wait it is worked out when they start, which may take seconds.
         """
         found = (
             self.snapshot(name, now=now, details=details, estimates=estimates) for name in self.names(only)
@@ -110,7 +110,7 @@ class Reader:
         return [ResourceName.from_full(each.fields["name"]) for each in found if each.fields]
 
     def snapshot(
-        self, name: ResourceName, *, now: datetime, details: int = 0, estimates: bool = False
+        self, name: ResourceName, *, now: datetime, details: int = 0, estimates: int = 0
     ) -> Snapshot | None:
         """What is known of one resource; None if nothing is."""
         # Arrivals first: what is folded into the queue meanwhile is then seen twice rather than not at all.
@@ -132,7 +132,8 @@ class Reader:
             call_timeout=self.call_timeout,
             more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
             run_times=self.run_times.of(self.documents, name, now=now),
-            correction=self._correction(name) if estimates else None,
+            estimates=estimates,
+            correction=self._correction(name) if estimates else UNCORRECTED,
         )
 
     def _resource_and_queue(self, name: ResourceName) -> list[Document]:

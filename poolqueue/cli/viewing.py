@@ -35,7 +35,7 @@ from poolqueue.scheduling.pools import (
     reserved,
 )
 from poolqueue.scheduling.run_times import RunTimes
-from poolqueue.scheduling.scorecard import Correction
+from poolqueue.scheduling.scorecard import UNCORRECTED, Correction
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 
@@ -46,8 +46,8 @@ UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its cust
 class Snapshot:
     """What was read of one resource. `jobs` are the documents that were read besides, by key; `slots` are
     those that the pace grants now; `more_arrivals` says that there are new jobs beyond the ones in `waiting`;
-    `run_times` are those that were stored. `correction` is what earlier forecasts teach, None where no
-    estimates are wanted.
+    `run_times` are those that were stored. `estimates`: for how many of those that wait, in turn, it is told
+    when they start, and `correction` what earlier forecasts teach.
     """
 
     resource: Resource
@@ -58,7 +58,8 @@ class Snapshot:
     call_timeout: timedelta = timedelta(seconds=60)
     more_arrivals: bool = False
     run_times: RunTimes = field(default_factory=RunTimes)
-    correction: Correction | None = None
+    estimates: int = 0
+    correction: Correction = UNCORRECTED
 
     def board(self, now: datetime) -> Board:
         """What the next decision looks at."""
@@ -74,8 +75,9 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     name = ResourceName.from_full(resource.name)
     shares = _Shares(resource)
     board = snapshot.board(now)
-    verdicts = decide(board, now=now, slots=snapshot.slots).verdicts()
-    expected = expected_of(snapshot, board, now=now)
+    verdicts = [*decide(board, now=now, slots=snapshot.slots).verdicts()]
+    first = [verdict.waiting.key for verdict in verdicts[: snapshot.estimates]]
+    expected = expected_of(snapshot, board, now=now, of=first)
     holding = [
         _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()
     ]
@@ -97,13 +99,19 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
 
 
 def expected_of(
-    snapshot: Snapshot, board: Board, *, now: datetime, of: Collection[str] | None = None
+    snapshot: Snapshot, board: Board, *, now: datetime, of: Collection[str]
 ) -> dict[str, Expected]:
-    """By key of a job that waits on the board: of all, or `of` these."""
-    if snapshot.correction is None:
+    """Of the jobs with these keys, which wait on the board."""
+    if not of:
         return {}
-    run_time, correction = snapshot.expectations(now).distribution, snapshot.correction
-    found = forecast(board, now=now, run_time=run_time, chance=Random, correction=correction, of=of)
+    found = forecast(
+        board,
+        now=now,
+        run_time=snapshot.expectations(now).distribution,
+        chance=Random,
+        of=of,
+        correction=snapshot.correction,
+    )
     return {key: Expected(estimate=each, as_of=now) for key, each in found.items()}
 
 

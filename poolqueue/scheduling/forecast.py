@@ -30,7 +30,7 @@ from poolqueue.scheduling.turns import in_turn
 from poolqueue.scheduling.waiting import Waiting
 
 JOBS_LIMIT = 200
-LEAST_SAMPLES, MOST_SAMPLES = 20, 60
+LEAST_SAMPLES, MOST_SAMPLES = 20, 40
 HORIZON = timedelta(days=7)
 LAST = datetime.max.replace(tzinfo=UTC)
 EVEN, LATE = 0.5, 0.9
@@ -44,9 +44,10 @@ IN_COMMON = 0.5
 # How much of what a job waits for may rest on fewer runs than its basis says.
 THIN_PART = 0.1
 
-# What a decision costs is about in proportion to the groups that wait and the attempts that run.
-DECISION_COST = 100
-EFFORT = 1_000_000  # two or three seconds
+# What a decision costs, in groups that wait: each one, one for so many attempts that run, and always some.
+ATTEMPTS_PER_GROUP = 50
+ALWAYS_GROUPS = 5
+EFFORT = 150_000  # three to five seconds
 
 _NORMAL = NormalDist()
 
@@ -151,8 +152,8 @@ class _Making:
 
     def _samples(self, chance: ChanceOf, effort: int, *, of: AbstractSet[str]) -> list[_Sample]:
         """As many as the effort allows, by what the first one took."""
-        cost = len(self._board.groups) + len(self._board.resource.reservations) + DECISION_COST
-        affordable = max(1, effort // cost)
+        attempts = len(self._board.resource.reservations) // ATTEMPTS_PER_GROUP
+        affordable = max(1, effort // (len(self._board.groups) + attempts + ALWAYS_GROUPS))
         first = self._sample(chance(0), affordable // LEAST_SAMPLES, of=of)
         number = affordable // first.course.decisions
         number = min(MOST_SAMPLES, max(LEAST_SAMPLES, number))

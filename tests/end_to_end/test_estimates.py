@@ -43,7 +43,7 @@ def shown(stack: Stack, job_id: str) -> dict[str, Any]:
 
 def view(stack: Stack, job_id: str) -> JobView:
     reader = Reader(documents=stack.documents, regions=[(stack.project, LOCATION)])
-    (resource,) = reader.resources(now=datetime.now(UTC), only=RESOURCE, estimates=True)
+    (resource,) = reader.resources(now=datetime.now(UTC), only=RESOURCE, estimates=9)
     return next(job for job in resource.waiting if job.job_id == job_id)
 
 

@@ -34,7 +34,9 @@ from tests.unit.scheduling.learning import learned, traits
 TEN_MINUTES = traits(timeout=600)
 
 
-def shown(run_times: RunTimes | None = None, correction: Correction | None = UNCORRECTED) -> ResourceView:
+def shown(
+    run_times: RunTimes | None = None, correction: Correction = UNCORRECTED, **more: int
+) -> ResourceView:
     """`a` runs on all of `small` for ten minutes from now on; two wait for it one by one; `gpu` fits."""
     runs = reservation("a", replicas={SMALL: 4}, traits=TEN_MINUTES, reserved_at=NOW, running=True)
     lines = [
@@ -47,6 +49,7 @@ def shown(run_times: RunTimes | None = None, correction: Correction | None = UNC
         waiting=lines,
         run_times=learned((TEN_MINUTES, 600), times=40) if run_times is None else run_times,
         correction=correction,
+        estimates=more.get("estimates", 9),
     )
     return resource_view(snapshot, now=NOW)
 
@@ -82,7 +85,8 @@ def test_without_similar_runs_there_is_no_estimate() -> None:
 
 
 def test_where_no_estimates_are_wanted_there_is_no_column() -> None:
-    assert "starts" not in table(shown(correction=None))
+    assert "starts" not in table(shown(estimates=0))
+    assert [job.expected is not None for job in shown(estimates=2).waiting] == [True, True, False]
 
 
 def test_json_tells_the_interval_and_its_basis_or_why_there_is_none() -> None:
@@ -98,7 +102,7 @@ def test_json_tells_the_interval_and_its_basis_or_why_there_is_none() -> None:
 
 def test_estimates_are_read_at_the_cost_of_one_document() -> None:
     costs = []
-    for estimates in (False, True):
+    for estimates in (0, 5):
         documents = store(resource(), lines=[line("j")])
         reader = Reader(documents=documents, regions=[(PROJECT, LOCATION)])
         reader.resources(now=NOW + timedelta(seconds=1), estimates=estimates)

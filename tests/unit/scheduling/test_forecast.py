@@ -214,7 +214,7 @@ def test_nothing_is_said_beyond_the_horizon_or_of_the_end_of_a_long_queue() -> N
         waiting(f"j{n:03}", demand(4), age=999 - n, traits=lasting(6 * day)) for n in range(JOBS_LIMIT + 2)
     ]
 
-    found = told(board(resource(), *queue), effort=20_000)
+    found = told(board(resource(), *queue), effort=1_000)
 
     assert [key for key, each in found.items() if isinstance(each, Estimate)] == ["j000", "j001"]
     assert {each.why for each in [*found.values()][2:]} == {WhyNot.BEYOND_HORIZON}
@@ -226,7 +226,7 @@ def test_a_small_effort_looks_less_far() -> None:
     on = board(resource(), *queue)
 
     assert all(isinstance(each, Estimate) for each in told(on).values())
-    some = [key for key, each in told(on, effort=100_000).items() if isinstance(each, Estimate)]
+    some = [key for key, each in told(on, effort=6_000).items() if isinstance(each, Estimate)]
     assert 0 < len(some) < 100
     assert some == [f"j{n:03}" for n in range(len(some))]
 

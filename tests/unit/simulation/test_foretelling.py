@@ -34,7 +34,7 @@ def workload(seed: int, jobs: int = 700) -> Workload:
 
 @pytest.mark.parametrize("ordering", [Ordering.PRIORITY, Ordering.EXPECTED])
 def test_p50_covers_half_of_the_starts_and_p90_nine_in_ten(ordering) -> None:
-    watch = Foretelling(every=timedelta(hours=1), most=3, effort=100_000)
+    watch = Foretelling(every=timedelta(hours=1), most=3, effort=25_000)
     simulate_policy(workload(1, jobs=300), policy=Policy(ordering=ordering), name="x", watch=watch)
     its = calibration(watch.scores)
 
