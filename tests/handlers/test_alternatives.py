@@ -303,7 +303,7 @@ def test_a_move_costs_a_bounded_number_of_calls(installation: Installation) -> N
     with meter.running():
         installation.deliver_log_lines()
 
-    assert meter.cost.reads <= 19
+    assert meter.cost.reads <= 20  # one of them of the learned run times
     assert meter.cost.writes <= 14
     assert meter.cost.vertex_calls <= 3
     assert meter.cost.messages == 1

@@ -192,6 +192,9 @@ def test_a_create_that_was_lost_holds_its_replicas_until_that_is_settled(install
 
     installation.clock.advance(seconds=2 * 60)
     installation.sweep()
+    assert is_at_work(installation, "next"), "it was promised what the lost create held"
+
+    installation.finish("next")
     assert is_at_work(installation, "j")
     assert installation.job("j").token != token
     assert Reason.NEVER_CREATED in reasons(installation, "j")

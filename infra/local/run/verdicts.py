@@ -40,7 +40,7 @@ def verdicts(results: Sequence[Result], report: Report, *, resource: str) -> lis
             "the replicas of the distributed job agree, and each computed gradients", _together(results)
         ),
         _verdict("the urgent job got its replicas before the older ones", _order(results)),
-        _verdict(_backfill(results), _overtakings(results)),
+        *([_verdict(_backfill(results), _overtakings(results))] if _goes_ahead(results) else []),
         _verdict("a request published twice is one job", _copies(results)),
         _verdict("what was refused never reached Vertex AI, and says why", _refusals(results)),
         _verdict(f"{len(waiting)} jobs that did not fit were requeued, with the reason", _requeued(waiting)),
@@ -127,6 +127,10 @@ def _together_with(one: Result, other: Result) -> bool:
 
 def _taken(result: Result) -> datetime | None:
     return min((life.taken for life in result.lives if life.taken), default=None)
+
+
+def _goes_ahead(results: Iterable[Result]) -> bool:
+    return any(each.entry.overtakes for each in results)
 
 
 def _backfill(results: Iterable[Result]) -> str:

@@ -47,18 +47,10 @@ def test_an_urgent_job_names_older_jobs_that_exist() -> None:
             assert set(entry.before) <= older
 
 
-def test_a_job_that_goes_ahead_names_one_that_is_considered_before_it_comes() -> None:
-    waves = load_demo().waves
-    for index, wave in enumerate(waves):
-        older = {entry.job for earlier in waves[:index] for entry in earlier}
-        assert {entry.overtakes for entry in wave if entry.overtakes} <= older
-
-
-def test_the_first_wave_and_who_goes_ahead_fill_every_pool_so_that_all_later_ones_wait() -> None:
+def test_the_first_wave_fills_every_pool_so_that_all_later_ones_wait() -> None:
     pools = [pool for each in demo_plan(Kind.EMBEDDED).persistent_resources for pool in each["pools"]]
     asked = dict.fromkeys((json.dumps(pool["machine_spec"], sort_keys=True) for pool in pools), 0)
-    demo = load_demo()
-    for entry in [*demo.waves[0], *(entry for entry in demo.entries if entry.overtakes)]:
+    for entry in load_demo().waves[0]:
         request = parsed(DEMO / "requests" / str(entry.file), dict(entry.attributes))
         for worker_pool in request.worker_pools:
             asked[json.dumps(json.loads(worker_pool.machine), sort_keys=True)] += worker_pool.replicas
