@@ -8,13 +8,11 @@ from pathlib import Path
 import typer
 
 from poolqueue import wiring
-from poolqueue.cli import as_json
 from poolqueue.cli.asking import Answer, publish, wait_for_answer
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.listing import Listing, ended_jobs, live_jobs
 from poolqueue.cli.output import Output
 from poolqueue.cli.plain import dead_letters_lines, jobs_lines, pools_lines
-from poolqueue.cli.reading import DETAILS_LIMIT
 from poolqueue.cli.saving import save
 from poolqueue.cli.session import Session, named_resource
 from poolqueue.cli.tables import (
@@ -25,12 +23,14 @@ from poolqueue.cli.tables import (
     pools_table,
     reasons_table,
 )
-from poolqueue.cli.views import ResourceView
 from poolqueue.config import Environment, load_settings
 from poolqueue.dead_letters import DeadLetter, latest
 from poolqueue.requests.naming import ID_RULE, is_id
 from poolqueue.scheduling.forecast import JOBS_LIMIT
 from poolqueue.scheduling.jobs import State
+from poolqueue.viewing import as_json
+from poolqueue.viewing.reading import DETAILS_LIMIT
+from poolqueue.viewing.views import ResourceView
 
 ENDED_WINDOW = 1_000
 

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.cli.reading import Reader
-from poolqueue.cli.viewing import Snapshot, expected_of
-from poolqueue.cli.views import Expected
 from poolqueue.config import Settings, Team
 from poolqueue.cycle.draft import waiting_line
 from poolqueue.messages import BadRequest, JobRequest, Problem
@@ -24,6 +21,9 @@ from poolqueue.scheduling.remedies import spread
 from poolqueue.scheduling.verdicts import Reject
 from poolqueue.scheduling.what_if import WhatIf, course, what_if
 from poolqueue.vetting import Origin, Vetted, id_is_taken, parsed, vetted, vetted_bad
+from poolqueue.viewing.making import Snapshot, expected_of
+from poolqueue.viewing.reading import Reader
+from poolqueue.viewing.views import Expected
 
 AS_ASKED = "as asked"
 

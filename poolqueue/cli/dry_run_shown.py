@@ -9,18 +9,18 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from poolqueue.cli import wording
-from poolqueue.cli.as_json import expected_fields
 from poolqueue.cli.dry_run import Trial
-from poolqueue.cli.explained import Fact, job_name
 from poolqueue.cli.plain import aligned
 from poolqueue.cli.tables import plain_table
-from poolqueue.cli.text import clock_time, safe, short_time
 from poolqueue.dead_letters import problem_fields
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.problems import Problem
 from poolqueue.scheduling.verdicts import Admit, Expire, Wait
 from poolqueue.scheduling.what_if import Delayed, WhatIf
+from poolqueue.viewing import wording
+from poolqueue.viewing.as_json import expected_fields
+from poolqueue.viewing.explained import Fact, job_name
+from poolqueue.viewing.text import clock_time, safe, short_time
 
 NOTHING_DONE = "nothing was published"
 COLUMNS = ("variation", "starts", "delays")

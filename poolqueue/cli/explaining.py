@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
-
-from poolqueue.cli.as_json import as_text
-from poolqueue.cli.explained import Explained, facts_grid, facts_lines, facts_of
-from poolqueue.cli.explained_json import explained_fields
+from poolqueue.cli.facts_shown import facts_grid, facts_lines
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
-from poolqueue.cli.reading import DETAILS_LIMIT
 from poolqueue.cli.session import Session
-from poolqueue.cli.viewing import Snapshot, ended_view, expected_of, resource_view
 from poolqueue.records import ResourceName, job_path, read_job
 from poolqueue.scheduling.jobs import Job, State, job_key
-from poolqueue.scheduling.reasons import Explainer
 from poolqueue.scheduling.smallest import HIGHEST_PRIORITY
+from poolqueue.viewing.as_json import as_text
+from poolqueue.viewing.explained import Explained, explained_in, facts_of
+from poolqueue.viewing.explained_json import explained_fields
+from poolqueue.viewing.making import ended_view
+from poolqueue.viewing.reading import DETAILS_LIMIT
 
 
 def explain(session: Session, output: Output, job_id: str, *, team: str | None, in_json: bool) -> None:
@@ -62,21 +59,6 @@ def explained_job(session: Session, job: Job) -> Explained:
     if snapshot is None:
         return Explained(job=ended_view(job), now=now)
     return explained_in(snapshot, job, now=now, highest_priority=_highest_priority(session, job.team))
-
-
-def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priority: int) -> Explained:
-    """As the snapshot of its resource has it, where it may be on its way between queue and reservation."""
-    view = resource_view(replace(snapshot, estimates=0), now=now)
-    shown = next((each for each in (*view.holding, *view.waiting) if each.key == job.key), ended_view(job))
-    line = next((each for each in snapshot.waiting if each.key == job.key), None)
-    if line is None:
-        return Explained(job=shown, now=now)
-    board = snapshot.board(now)
-    explainer = Explainer(board, now=now, slots=snapshot.slots)
-    explanation = explainer.explain(line, highest_priority=highest_priority)
-    expected = expected_of(snapshot, board, now=now, of={line.key}).get(line.key)
-    shown = replace(shown, expected=expected)
-    return Explained(job=shown, now=now, explanation=explanation, names=board.names)
 
 
 def _highest_priority(session: Session, team: str) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from poolqueue.cli.views import JobView, ResourceView
 from poolqueue.scheduling.jobs import State
+from poolqueue.viewing.views import JobView, ResourceView
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from poolqueue.cli.failures import Exit, Failure, failure_of
 from poolqueue.cli.session import Options, Outside, Session
-from poolqueue.cli.text import safe
 from poolqueue.config import SettingsError
+from poolqueue.viewing.text import safe
 
 MESSAGE_LIMIT = 2_000
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.cli.reading import ENDED_FIELDS, read_ended
 from poolqueue.cli.session import Session, named_resource
-from poolqueue.ports import Documents, Query
 from poolqueue.records import ResourceName, read_resource, resource_path
 from poolqueue.scheduling.board import specs
 from poolqueue.scheduling.jobs import Demand, Job
@@ -19,9 +17,7 @@ from poolqueue.scheduling.pools import Resource
 from poolqueue.scheduling.traits import NO_TRAITS
 from poolqueue.simulation.sizing import resized
 from poolqueue.simulation.workload import Needs, SimulatedJob, SimulatedPool, Workload, by_arrival
-
-PAGE = 1_000
-FIELDS = (*ENDED_FIELDS, "expected_run", "traits")
+from poolqueue.viewing.ended import ended_since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,25 +40,6 @@ def read_past(session: Session, *, span: timedelta, resource: str | None) -> Pas
         told = f"the pools of {name.id} are not known (any more): simulate a trace with --pools instead"
         raise Failure(told, Exit.REFUSED)
     return Past(resource=known, jobs=tuple(found))
-
-
-def ended_since(documents: Documents, since: datetime) -> Iterator[Job]:
-    """The jobs that ended at or after a time, the latest first, page by page."""
-    until: datetime | None = None
-    seen: set[str] = set()
-    while True:
-        query = Query(collection="jobs", newest_first="ended_at", until=until, select=FIELDS, limit=PAGE)
-        page = documents.find(query)
-        new = [each for each in page if each.path not in seen]
-        for each in new:
-            assert each.fields is not None
-            until = each.fields["ended_at"]
-            if until < since:
-                return
-            yield read_ended(each.fields)
-        if len(page) < PAGE or not new:
-            return
-        seen.update(each.path for each in page)
 
 
 def past_workload(past: Past, *, capacity: int | None, replicas: Mapping[str, int]) -> Workload:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from poolqueue.cli import wording
-from poolqueue.cli.views import JobView, ResourceView
 from poolqueue.dead_letters import DeadLetter
+from poolqueue.viewing import wording
+from poolqueue.viewing.views import JobView, ResourceView
 
 GAP = "  "
 

@@ -15,10 +15,10 @@ from poolqueue.cli.comparing import Comparison
 from poolqueue.cli.found import Found
 from poolqueue.cli.plain import aligned
 from poolqueue.cli.tables import plain_table
-from poolqueue.cli.text import clock_time, safe
 from poolqueue.config import Difference
 from poolqueue.config.differences import shown
 from poolqueue.records import SettingsVersion
+from poolqueue.viewing.text import clock_time, safe
 
 VALUE_LIMIT = 1_000
 REASON_LIMIT = 160

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import typer
 
-from poolqueue.cli import as_json
 from poolqueue.cli.actions import carry_out
 from poolqueue.cli.asking import command_body
 from poolqueue.cli.comparing import Comparison, compared, read_file
@@ -15,6 +14,7 @@ from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.found import version_numbered, versions
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
+from poolqueue.cli.settings_json import comparison_fields, settings_fields, version_fields
 from poolqueue.cli.settings_shown import (
     comparison_lines,
     comparison_parts,
@@ -23,10 +23,11 @@ from poolqueue.cli.settings_shown import (
     in_force_line,
     version_line,
 )
-from poolqueue.cli.text import safe
 from poolqueue.messages import CommandKind
 from poolqueue.records import SettingsVersion
 from poolqueue.records.settings import KEPT_VERSIONS
+from poolqueue.viewing.as_json import as_text
+from poolqueue.viewing.text import safe
 
 LINE_LIMIT = 10_000
 
@@ -35,7 +36,7 @@ def diff(session: Session, output: Output, path: str, *, in_json: bool) -> None:
     """Ends with 1 if anything differs that takes effect."""
     comparison = _compared(session, path)
     if in_json:
-        output.lines([as_json.as_text(as_json.comparison_fields(comparison))])
+        output.lines([as_text(comparison_fields(comparison))])
     else:
         _show(session, output, comparison)
     if comparison.differences:
@@ -76,7 +77,7 @@ def show(session: Session, output: Output, *, version: int | None, in_json: bool
     applied = found.applied if version is None else _numbered(session, version)
     text = found.text or "" if applied is None else applied.text
     if in_json:
-        output.lines([as_json.as_text(as_json.settings_fields(applied, text))])
+        output.lines([as_text(settings_fields(applied, text))])
         return
     output.note(in_force_line(found, now) if applied is None else f"version {version_line(applied, now)}")
     if version is None and found.applied is not None and found.deployed not in {None, found.text}:
@@ -87,7 +88,7 @@ def show(session: Session, output: Output, *, version: int | None, in_json: bool
 def show_history(session: Session, output: Output, *, in_json: bool) -> None:
     found = versions(session.documents(), limit=KEPT_VERSIONS)
     if in_json:
-        output.lines([as_json.as_text({"versions": [as_json.version_fields(each) for each in found]})])
+        output.lines([as_text({"versions": [version_fields(each) for each in found]})])
     elif output.is_plain:
         output.lines(history_lines(found))
     elif found:

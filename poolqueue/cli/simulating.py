@@ -8,7 +8,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from poolqueue.cli import as_json
 from poolqueue.cli.drawing import check_drawing, draw
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
@@ -33,6 +32,7 @@ from poolqueue.simulation.simulators import SIMULATORS, USUAL, PolicyName
 from poolqueue.simulation.sizing import Sizing, UnknownPool, find_replicas, needs, pool_called, resized
 from poolqueue.simulation.trace import TraceError, read_trace
 from poolqueue.simulation.workload import SimulatedPool, Workload
+from poolqueue.viewing import as_json
 
 USUAL_P90_WAIT = timedelta(minutes=30)
 

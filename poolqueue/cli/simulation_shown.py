@@ -12,8 +12,8 @@ from rich.text import Text
 
 from poolqueue.cli.plain import aligned
 from poolqueue.cli.tables import plain_table
-from poolqueue.cli.text import safe, short_time
 from poolqueue.simulation.metrics import By, Figures, Waits
+from poolqueue.viewing.text import safe, short_time
 
 Parts = Mapping[str, Mapping[str, Waits]]
 """Per policy, the waits of each user, group, team or size."""

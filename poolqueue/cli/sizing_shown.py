@@ -10,8 +10,8 @@ from rich.table import Table
 
 from poolqueue.cli.simulation_shown import add_waits_columns, figures_fields, rows_as_lines, waits_cells
 from poolqueue.cli.tables import plain_table
-from poolqueue.cli.text import safe, short_time
 from poolqueue.simulation.sizing import Sizing
+from poolqueue.viewing.text import safe, short_time
 
 
 def sizing_sentence(sizing: Sizing, pool: str, limit: timedelta) -> str:

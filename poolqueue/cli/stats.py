@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import typer
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from poolqueue.cli.arguments import Database, InJson, Location, Project, ResourceFilter, SettingsFile
-from poolqueue.cli.as_json import as_text
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output, session
 from poolqueue.cli.plain import aligned
-from poolqueue.cli.reading import Reader
 from poolqueue.cli.session import Options, named_resource
 from poolqueue.cli.tables import plain_table
-from poolqueue.cli.text import safe, short_time
-from poolqueue.records import ResourceName, forecasts_path, read_scorecard, resource_path
 from poolqueue.scheduling.scorecard import (
-    LEAST_SCORES,
     UNCORRECTED,
-    Scorecard,
     accuracy,
     correction,
     overdue,
 )
+from poolqueue.viewing.accuracy import ResourceStats, read_stats, stats_fields
+from poolqueue.viewing.as_json import as_text
+from poolqueue.viewing.text import safe, short_time
 
 COLUMNS = ("scored", "p50", "p90", "error", "open", "overdue", "withdrawn", "corrected")
 MEANING = (
@@ -36,13 +31,6 @@ MEANING = (
     "They ought to be 50% and 90%."
 )
 NOTHING = "no forecast was scored yet: a job that waits at a sweep is forecast, if its estimate has a basis"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResourceStats:
-    name: ResourceName
-    card: Scorecard
-    now: datetime
 
 
 def stats(
@@ -58,22 +46,10 @@ def stats(
     """Tell how good the estimates of starts have been: how often they covered the real one, and the error."""
     options = Options(settings_file=settings, project=project, location=location, database=database)
     with session(context, options) as (opened, output):
-        found = read_stats(opened.reader(), resource, now=opened.outside.now())
+        found = read_stats(opened.reader(), named_resource(resource), now=opened.outside.now())
         if resource is not None and not found:
             raise Failure(f"no job ever named the persistent resource {resource}", Exit.REFUSED)
         _show(output, found, in_json=in_json)
-
-
-def read_stats(reader: Reader, resource: str | None, *, now: datetime) -> list[ResourceStats]:
-    """Of the resources known in the regions, or the one named if it is known."""
-    names = reader.names(named_resource(resource))
-    found = reader.documents.read([*map(resource_path, names), *map(forecasts_path, names)])
-    triples = zip(names, found, found[len(names) :], strict=False)
-    return [
-        ResourceStats(name=name, card=read_scorecard(forecasts.fields), now=now)
-        for name, known, forecasts in triples
-        if known.exists
-    ]
 
 
 def _show(output: Output, found: Sequence[ResourceStats], *, in_json: bool) -> None:
@@ -118,15 +94,3 @@ def _cells(each: ResourceStats) -> tuple[str, ...]:
         f"{card.totals.withdrawn:,}",
         "-" if factors == UNCORRECTED else f"x{factors.p50:.2g}/x{factors.p90:.2g}",
     )
-
-
-def stats_fields(each: ResourceStats) -> dict[str, Any]:
-    card, its, factors = each.card, accuracy(each.card), correction(each.card)
-    return {
-        "persistent_resource": each.name.full,
-        "latest": None if its is None else asdict(its),
-        "ever": asdict(card.totals),
-        "open": len(card.open),
-        "overdue": overdue(card, now=each.now),
-        "correction": {**asdict(factors), "learned_from_at_least": LEAST_SCORES},
-    }

@@ -10,7 +10,6 @@ from datetime import datetime
 
 import typer
 
-from poolqueue.cli.as_json import as_text
 from poolqueue.cli.dry_run import Asked, DryRun, Trial, Variations
 from poolqueue.cli.dry_run_shown import (
     NOTHING_DONE,
@@ -20,12 +19,13 @@ from poolqueue.cli.dry_run_shown import (
     trials_lines,
     trials_table,
 )
-from poolqueue.cli.explained import facts_grid, facts_lines
+from poolqueue.cli.facts_shown import facts_grid, facts_lines
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
 from poolqueue.config import Settings, Team
 from poolqueue.messages import BadRequest, parse_request
+from poolqueue.viewing.as_json import as_text
 
 ID_BYTES = 4
 ANYWHERE = "anywhere"  # stands for a project or location that only settings know

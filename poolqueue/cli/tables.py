@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from poolqueue.cli import wording
-from poolqueue.cli.text import safe
-from poolqueue.cli.views import HOLDING, JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter
 from poolqueue.scheduling.jobs import Outcome, Reason, State
+from poolqueue.viewing import wording
+from poolqueue.viewing.text import safe
+from poolqueue.viewing.views import HOLDING, JobView, PoolView, ResourceView
 
 BAR_CELLS = 12
 USUAL_ID_CELLS = 20  # an id of so many is not folded: rather is the reason cut, which is told below in full

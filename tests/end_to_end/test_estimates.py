@@ -9,11 +9,11 @@ import pytest
 
 from infra.local.stack import Stack
 from infra.local.stack.plan import LOCATION
-from poolqueue.cli.as_json import job_fields
-from poolqueue.cli.reading import Reader
-from poolqueue.cli.views import JobView
 from poolqueue.records import ResourceName, forecasts_path, read_scorecard
 from poolqueue.scheduling.scorecard import Scorecard
+from poolqueue.viewing.as_json import job_fields
+from poolqueue.viewing.reading import Reader
+from poolqueue.viewing.views import JobView
 from tests.end_to_end.stack_support import (
     finish,
     record,

@@ -13,9 +13,9 @@ from rich.text import Text
 
 from infra.local.run.progress import JobProgress
 from poolqueue.cli.tables import occupancy_bar
-from poolqueue.cli.text import safe, short_time
-from poolqueue.cli.views import JobView, PoolView, ResourceView
 from poolqueue.scheduling.jobs import Outcome, job_key
+from poolqueue.viewing.text import safe, short_time
+from poolqueue.viewing.views import JobView, PoolView, ResourceView
 
 NARROWEST_CELL = 5
 MOST_RUNNING = 8

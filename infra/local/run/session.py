@@ -20,12 +20,12 @@ from infra.local.run.progress import JobProgress, progress
 from infra.local.run.results import learnt, remark
 from infra.local.run.screen import Screen
 from infra.local.stack import Announcement, Stack
-from poolqueue.cli.reading import Reader
-from poolqueue.cli.text import safe
-from poolqueue.cli.views import ResourceView
 from poolqueue.ports import StoreUnavailable
 from poolqueue.records import job_path, read_job
 from poolqueue.scheduling.jobs import Outcome, job_key
+from poolqueue.viewing.reading import Reader
+from poolqueue.viewing.text import safe
+from poolqueue.viewing.views import ResourceView
 
 LOOK_SECONDS = 0.25
 LONGEST_SECONDS = 150.0

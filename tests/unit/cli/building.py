@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from poolqueue.adapters.memory import MemoryDocuments
-from poolqueue.cli.viewing import Snapshot, resource_view
-from poolqueue.cli.views import ResourceView
 from poolqueue.ports import Create
 from poolqueue.records import (
     Queue,
@@ -24,6 +22,8 @@ from poolqueue.records import (
 from poolqueue.scheduling.jobs import Demand, Job, State, record
 from poolqueue.scheduling.pools import Backoff, Drain, Pool, PoolKey, Reservation, Resource
 from poolqueue.scheduling.waiting import Waiting
+from poolqueue.viewing.making import Snapshot, resource_view
+from poolqueue.viewing.views import ResourceView
 
 LONG_ID = "a-job-with-an-id-of-sixty-three-characters-which-is-the-longest"
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)

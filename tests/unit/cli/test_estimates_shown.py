@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from rich.console import Console
 
-from poolqueue.cli.as_json import job_fields
 from poolqueue.cli.plain import jobs_lines
-from poolqueue.cli.reading import Reader
 from poolqueue.cli.tables import estimates_line, jobs_table
-from poolqueue.cli.viewing import Snapshot, resource_view
-from poolqueue.cli.views import ResourceView
 from poolqueue.scheduling.run_times import Outcome, RunTimes
 from poolqueue.scheduling.scorecard import UNCORRECTED, Correction
+from poolqueue.viewing.as_json import job_fields
+from poolqueue.viewing.making import Snapshot, resource_view
+from poolqueue.viewing.reading import Reader
+from poolqueue.viewing.views import ResourceView
 from tests.unit.cli.building import (
     GPU,
     LOCATION,

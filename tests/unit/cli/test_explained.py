@@ -10,13 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from poolqueue.cli import wording
-from poolqueue.cli.explained import Explained, facts_grid, facts_lines, facts_of, happening_told
-from poolqueue.cli.explained_json import explained_fields
-from poolqueue.cli.explaining import explained_in
-from poolqueue.cli.remedies_told import remedy_told
-from poolqueue.cli.viewing import Snapshot
-from poolqueue.cli.views import Expected
+from poolqueue.cli.facts_shown import facts_grid, facts_lines
 from poolqueue.scheduling.estimates import Estimate, NoEstimate, WhyNot
 from poolqueue.scheduling.happenings import (
     AttemptEnds,
@@ -31,6 +25,12 @@ from poolqueue.scheduling.policies import Policy, Quota
 from poolqueue.scheduling.pools import Drain
 from poolqueue.scheduling.remedies import ShorterTimeout
 from poolqueue.scheduling.traits import Traits
+from poolqueue.viewing import wording
+from poolqueue.viewing.explained import Explained, explained_in, facts_of, happening_told
+from poolqueue.viewing.explained_json import explained_fields
+from poolqueue.viewing.making import Snapshot
+from poolqueue.viewing.remedies_told import remedy_told
+from poolqueue.viewing.views import Expected
 from tests.unit.cli.building import (
     GPU,
     LONG_ID,

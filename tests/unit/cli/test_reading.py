@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from poolqueue.cli.reading import Reader
 from poolqueue.ports import Create
 from poolqueue.records import Queue, ResourceName, pace_path, write_pace, write_queue
 from poolqueue.records.queues import queue_path
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 from poolqueue.scheduling.pace import Pace
+from poolqueue.viewing.reading import Reader
 from tests.unit.cli.building import (
     LOCATION,
     NAME,

@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 from poolqueue.adapters.memory import MemoryDocuments
 from poolqueue.cli.app import app
 from poolqueue.cli.failures import Exit
-from poolqueue.cli.past import PAGE, Past, ended_since, past_workload
+from poolqueue.cli.past import Past, past_workload
 from poolqueue.cli.session import Outside
 from poolqueue.config import Environment
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.jobs import Job, Outcome, State
 from poolqueue.scheduling.traits import Traits
+from poolqueue.viewing.ended import PAGE, ended_since
 from tests.unit.cli.building import GPU, NAME, NOW, PROJECT, SMALL, demand, job, pool, resource, store
 
 OTHER = replace(NAME, id="gpu-b")

@@ -12,11 +12,12 @@ from typer.testing import CliRunner
 from poolqueue.cli.app import app
 from poolqueue.cli.failures import Exit
 from poolqueue.cli.session import Outside
-from poolqueue.cli.stats import ResourceStats, stats_table
+from poolqueue.cli.stats import stats_table
 from poolqueue.config import Environment
 from poolqueue.ports import Create
 from poolqueue.records import forecasts_path, write_scorecard
 from poolqueue.scheduling.scorecard import OpenForecast, Scorecard, opened, started, withdrawn
+from poolqueue.viewing.accuracy import ResourceStats
 from tests.unit.cli.building import LOCATION, NAME, NOW, PROJECT, resource, store
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from poolqueue.cli import wording
-from poolqueue.cli.as_json import job_fields
-from poolqueue.cli.viewing import ended_view
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Outcome, State
 from poolqueue.scheduling.traits import Traits
+from poolqueue.viewing import wording
+from poolqueue.viewing.as_json import job_fields
+from poolqueue.viewing.making import ended_view
 from tests.unit.cli.building import NAME, NOW, job, line, reservation, reservations, view
 
 TERMS = ("expected_run_seconds", "not_before", "deadline", "expires", "preemptions", "alternatives")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from poolqueue.cli.text import safe, short_time, span_of_time
+from poolqueue.viewing.text import safe, short_time, span_of_time
 
 
 @given(st.text(max_size=400), st.integers(min_value=2, max_value=300))

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from poolqueue.cli.viewing import Snapshot, ended_view, resource_view, short_spec
-from poolqueue.cli.views import ResourceView, Share
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 from poolqueue.scheduling.pools import Backoff, Drain
+from poolqueue.viewing.making import Snapshot, ended_view, resource_view, short_spec
+from poolqueue.viewing.views import ResourceView, Share
 from tests.unit.cli.building import (
     DISK,
     GPU,

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from infra.local.run.progress import JobProgress
 from infra.local.run.screen import Screen
-from poolqueue.cli.views import Holder, JobView, PoolView, ResourceView, Share
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.jobs import Reason, State
+from poolqueue.viewing.views import Holder, JobView, PoolView, ResourceView, Share
 
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 

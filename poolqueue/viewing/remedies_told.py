@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from poolqueue.cli import wording
-from poolqueue.cli.text import clock_time, safe, short_time
-from poolqueue.cli.views import JobView
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, PoolKey
 from poolqueue.scheduling.reasons import Explanation
 from poolqueue.scheduling.remedies import (
@@ -23,6 +20,9 @@ from poolqueue.scheduling.remedies import (
     WaitUntil,
 )
 from poolqueue.scheduling.smallest import Kind, NoneFound
+from poolqueue.viewing import wording
+from poolqueue.viewing.text import clock_time, safe, short_time
+from poolqueue.viewing.views import JobView
 
 Names = Mapping[PoolKey, str]
 

@@ -8,12 +8,12 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from poolqueue.cli.as_json import job_fields
-from poolqueue.cli.explained import Explained
 from poolqueue.scheduling.happenings import Happening
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.reasons import Explanation, Jobs, PoolNumbers
 from poolqueue.scheduling.remedies import Remedy
+from poolqueue.viewing.as_json import job_fields
+from poolqueue.viewing.explained import Explained
 
 Names = Mapping[PoolKey, str]
 

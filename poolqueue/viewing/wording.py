@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from poolqueue.cli.terms import Elsewhere
-from poolqueue.cli.text import clock_time, safe, short_time, span_of_time
-from poolqueue.cli.views import Expected, JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter
 from poolqueue.scheduling.estimates import Estimate, NoEstimate, WhyNot
 from poolqueue.scheduling.jobs import Reason, State
 from poolqueue.scheduling.pools import Drain
 from poolqueue.scheduling.problems import Problem
+from poolqueue.viewing.terms import Elsewhere
+from poolqueue.viewing.text import clock_time, safe, short_time, span_of_time
+from poolqueue.viewing.views import Expected, JobView, PoolView, ResourceView
 
 NAMES_SHOWN = 3
 NAME_LIMIT = 80  # a refused namesake's id is longer than 63

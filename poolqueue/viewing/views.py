@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from poolqueue.cli.terms import Terms
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.estimates import Estimate, NoEstimate
 from poolqueue.scheduling.jobs import Outcome, Reason, State, job_key
 from poolqueue.scheduling.pools import Backoff, Drain
+from poolqueue.viewing.terms import Terms
 
 HOLDING = (State.RUNNING, State.SUBMITTED, State.RESERVED, State.CANCELLING)
 

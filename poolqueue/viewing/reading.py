@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
-from poolqueue.cli.viewing import Snapshot, ended_view, resource_view
-from poolqueue.cli.views import JobView, ResourceView
 from poolqueue.config import Settings, policy_of
 from poolqueue.cycle.draft import waiting_line
 from poolqueue.learned_run_times import LearnedRunTimes
@@ -32,6 +30,9 @@ from poolqueue.scheduling.pace import take
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
 from poolqueue.scheduling.scorecard import UNCORRECTED, Correction, correction
+from poolqueue.viewing.ended import ENDED_FIELDS, read_ended
+from poolqueue.viewing.making import Snapshot, ended_view, resource_view
+from poolqueue.viewing.views import JobView, ResourceView
 
 RESOURCES_LIMIT = 500
 ARRIVALS_LIMIT = 200
@@ -39,13 +40,6 @@ DETAILS_LIMIT = 500
 SLOTS_ASKED = 50
 CREATES_PER_MINUTE = 50
 CALL_TIMEOUT = timedelta(seconds=60)
-
-# An ended job without what may be large: the request's body and the history.
-ENDED_FIELDS = (
-    "team", "job_id", "variant", "resource", "priority", "display_name", "created", "state", "outcome",
-    "reason", "demands", "attempt", "error", "submitted", "started", "ended_at",
-)  # fmt: skip
-_LEFT_OUT: Mapping[str, Any] = {"custom_job_body": "", "digest": "", "tokens": (), "history": ()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,11 +153,6 @@ class Reader:
         keys = [job_key(r.team, r.job_id) for r in reservations]
         found = [read_job(each.fields) for each in self.documents.read([*map(job_path, keys)]) if each.fields]
         return {job.key: job for job in found}
-
-
-def read_ended(fields: Mapping[str, Any]) -> Job:
-    """A job of which `ENDED_FIELDS` were read, and perhaps others."""
-    return read_job({**_LEFT_OUT, **fields})
 
 
 def _oldest(resource: Resource, count: int) -> list[Reservation]:

@@ -12,9 +12,6 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import assert_never
 
-from poolqueue.cli.terms import terms_of
-from poolqueue.cli.text import clock_time
-from poolqueue.cli.views import HOLDING, Expected, Holder, JobView, PoolView, ResourceView, Share
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board, specs
@@ -38,6 +35,9 @@ from poolqueue.scheduling.run_times import RunTimes
 from poolqueue.scheduling.scorecard import UNCORRECTED, Correction
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
+from poolqueue.viewing.terms import terms_of
+from poolqueue.viewing.text import clock_time
+from poolqueue.viewing.views import HOLDING, Expected, Holder, JobView, PoolView, ResourceView, Share
 
 UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its custom job, then it goes again"
 

@@ -1,19 +1,11 @@
-"""What `poolctl explain` says of a job: the same facts for a terminal and for a pipe, each under a word."""
+"""What there is to say of a job, and of why it waits: facts in words, each under a word."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from rich.table import Table
-from rich.text import Text
-
-from poolqueue.cli import wording
-from poolqueue.cli.plain import aligned
-from poolqueue.cli.remedies_told import none_told, remedy_told
-from poolqueue.cli.text import clock_time, safe, short_time
-from poolqueue.cli.views import JobView
 from poolqueue.scheduling.happenings import (
     AttemptEnds,
     Happening,
@@ -24,11 +16,14 @@ from poolqueue.scheduling.happenings import (
     Sweep,
     TimeComes,
 )
-from poolqueue.scheduling.jobs import State
+from poolqueue.scheduling.jobs import Job, State
 from poolqueue.scheduling.pools import PoolKey
-from poolqueue.scheduling.reasons import Explanation, Jobs, PoolNumbers
-
-_STYLES = {"reason": "yellow", "remedies": "green"}
+from poolqueue.scheduling.reasons import Explainer, Explanation, Jobs, PoolNumbers
+from poolqueue.viewing import wording
+from poolqueue.viewing.making import Snapshot, ended_view, expected_of, resource_view
+from poolqueue.viewing.remedies_told import none_told, remedy_told
+from poolqueue.viewing.text import clock_time, safe, short_time
+from poolqueue.viewing.views import JobView
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +39,21 @@ class Explained:
 Fact = tuple[str, str]
 
 
+def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priority: int) -> Explained:
+    """As the snapshot of its resource has it, where it may be on its way between queue and reservation."""
+    view = resource_view(replace(snapshot, estimates=0), now=now)
+    shown = next((each for each in (*view.holding, *view.waiting) if each.key == job.key), ended_view(job))
+    line = next((each for each in snapshot.waiting if each.key == job.key), None)
+    if line is None:
+        return Explained(job=shown, now=now)
+    board = snapshot.board(now)
+    explainer = Explainer(board, now=now, slots=snapshot.slots)
+    explanation = explainer.explain(line, highest_priority=highest_priority)
+    expected = expected_of(snapshot, board, now=now, of={line.key}).get(line.key)
+    shown = replace(shown, expected=expected)
+    return Explained(job=shown, now=now, explanation=explanation, names=board.names)
+
+
 def facts_of(explained: Explained) -> Iterator[Fact]:
     """Each under its word; the word is empty where the fact goes on with the one before."""
     yield "job", _headline(explained.job)
@@ -51,19 +61,6 @@ def facts_of(explained: Explained) -> Iterator[Fact]:
         yield "reason", told
     if explained.explanation is not None:
         yield from _waiting(explained, explained.explanation)
-
-
-def facts_grid(facts: Iterable[Fact]) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    style = ""
-    for word, told in facts:
-        style = _STYLES.get(word, "") if word else style
-        grid.add_row(Text(word, style="bold"), Text(told, style=style, overflow="fold"))
-    return grid
-
-
-def facts_lines(facts: Iterable[Fact]) -> list[str]:
-    return aligned([*facts])
 
 
 def _headline(job: JobView) -> str:

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from poolqueue.cli.comparing import Comparison
-from poolqueue.cli.terms import Terms
-from poolqueue.cli.views import Expected, JobView, PoolView, ResourceView
 from poolqueue.dead_letters import DeadLetter, problem_fields
-from poolqueue.records import SettingsVersion
 from poolqueue.scheduling.estimates import Estimate, NoEstimate
 from poolqueue.scheduling.pools import Drain
+from poolqueue.viewing.terms import Terms
+from poolqueue.viewing.views import Expected, JobView, PoolView, ResourceView
 
 
 def as_text(fields: Mapping[str, Any]) -> str:
@@ -45,7 +43,7 @@ def resource_fields(view: ResourceView) -> dict[str, Any]:
     return {
         "persistent_resource": view.name.full,
         "state": view.state,
-        "observed_at": _time(view.observed_at),
+        "observed_at": time_text(view.observed_at),
         "drained": _drain(view.drained),
         "waiting": len(view.waiting),
         "pools": [_pool(pool) for pool in view.pools],
@@ -56,7 +54,7 @@ def dead_letter_fields(letter: DeadLetter) -> dict[str, Any]:
     """Without the message and its attributes, which may hold secrets."""
     return {
         "id": letter.id,
-        "at": _time(letter.at),
+        "at": time_text(letter.at),
         "topic": letter.topic,
         "message_id": letter.message_id,
         "bytes": letter.size,
@@ -71,10 +69,10 @@ def expected_fields(expected: Expected | None) -> dict[str, Any]:
     match None if expected is None else expected.estimate:
         case Estimate() as it:
             times = {
-                "start_p50": _time(it.start_p50),
-                "start_p90": _time(it.start_p90),
-                "end_p50": _time(it.end_p50),
-                "end_p90": _time(it.end_p90),
+                "start_p50": time_text(it.start_p50),
+                "start_p90": time_text(it.start_p90),
+                "end_p50": time_text(it.end_p50),
+                "end_p90": time_text(it.end_p90),
             }
             return {"expected": {**times, "similar_runs": it.basis, "level": it.level}, "no_estimate": None}
         case NoEstimate(why=why):
@@ -88,43 +86,14 @@ def expected_fields(expected: Expected | None) -> dict[str, Any]:
 def _terms(terms: Terms) -> dict[str, Any]:
     return {
         "expected_run_seconds": _seconds(terms.expected_run),
-        "not_before": _time(terms.not_before),
-        "deadline": _time(terms.deadline),
-        "expires": _time(terms.expires),
+        "not_before": time_text(terms.not_before),
+        "deadline": time_text(terms.deadline),
+        "expires": time_text(terms.expires),
         "preemptions": terms.preemptions,
         "alternatives": [
             {"persistent_resource": each.resource or "any", "after_seconds": _seconds(each.after)}
             for each in terms.alternatives
         ],
-    }
-
-
-def comparison_fields(comparison: Comparison) -> dict[str, Any]:
-    """`base_version` is the version compared with, 0 for the deployed file."""
-    return {
-        "base_version": comparison.found.version,
-        "equal": not comparison.differences,
-        "differences": [
-            {"part": each.part, "field": each.field, "old": each.old, "new": each.new}
-            for each in comparison.differences
-        ],
-        "problems": list(comparison.problems),
-        "notes": list(comparison.notes),
-    }
-
-
-def settings_fields(applied: SettingsVersion | None, text: str) -> dict[str, Any]:
-    return {**({"version": 0} if applied is None else version_fields(applied)), "text": text}
-
-
-def version_fields(version: SettingsVersion) -> dict[str, Any]:
-    return {
-        "version": version.version,
-        "applied_at": _time(version.at),
-        "author": version.author,
-        "reason": version.reason,
-        "command": version.command,
-        "digest": version.digest,
     }
 
 
@@ -140,7 +109,7 @@ def _pool(pool: PoolView) -> dict[str, Any]:
         "free": pool.free,
         "waiting": pool.waiting,
         "drained": _drain(pool.drained),
-        "left_alone_until": None if pool.backoff is None else _time(pool.backoff.until),
+        "left_alone_until": None if pool.backoff is None else time_text(pool.backoff.until),
         "holders": [
             {"team": holder.team, "job_id": holder.job_id, "replicas": holder.replicas}
             for holder in pool.holders
@@ -151,10 +120,10 @@ def _pool(pool: PoolView) -> dict[str, Any]:
 def _drain(drain: Drain | None) -> dict[str, Any] | None:
     if drain is None:
         return None
-    return {"reason": drain.reason, "author": drain.author, "at": _time(drain.at)}
+    return {"reason": drain.reason, "author": drain.author, "at": time_text(drain.at)}
 
 
-def _time(at: datetime | None) -> str | None:
+def time_text(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat().replace("+00:00", "Z")
 
 
