@@ -131,13 +131,36 @@ class PublishFailed(Exception):
 class Publisher(Protocol):
     """Both return when every message is accepted, and raise `PublishFailed` otherwise."""
 
-    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
-        """Publish one message to `topic`, a full name `projects/P/topics/T`."""
+    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> str:
+        """Publish one message to `topic`, a full name `projects/P/topics/T`; the message's id."""
         ...
 
     def publish_all(self, messages: Sequence[Message]) -> None:
         """Publish several messages, to any topics, with as few calls as possible."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulled:
+    """One message that was pulled; `ack_id` settles this delivery of it."""
+
+    ack_id: str
+    body: bytes
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class PullFailed(Exception):
+    """Pub/Sub did not hand out messages, or did not take their acknowledgement: ask again later."""
+
+
+class Subscription(Protocol):
+    """A pull subscription. Both raise `PullFailed`."""
+
+    def pull(self, *, wait_seconds: float) -> Sequence[Pulled]:
+        """The messages that are there, waiting for a first one for so long; perhaps none."""
+        ...
+
+    def acknowledge(self, ack_ids: Sequence[str]) -> None: ...
 
 
 # --- Vertex AI -------------------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from poolqueue.config import (
 )
 from poolqueue.in_force import SettingsSource
 from poolqueue.log import configure_logging
-from poolqueue.ports import Documents, Publisher
+from poolqueue.ports import Documents, Publisher, Subscription
 from poolqueue.system import System
 from poolqueue.triggers import Triggers, load_triggers
 
@@ -81,6 +81,13 @@ def publisher(environment: Environment, *, timeout_seconds: float = 30.0) -> Pub
     from poolqueue.adapters.pubsub import PubSubPublisher  # noqa: PLC0415  as above
 
     return PubSubPublisher(emulator_host=environment.pubsub_emulator_host, timeout_seconds=timeout_seconds)
+
+
+def subscription(environment: Environment, name: str) -> Subscription:
+    """The pull subscription of that full name."""
+    from poolqueue.adapters.pubsub_pull import PubSubSubscription  # noqa: PLC0415  as above
+
+    return PubSubSubscription(name, emulator_host=environment.pubsub_emulator_host)
 
 
 def fault_of(error: BaseException) -> str | None:

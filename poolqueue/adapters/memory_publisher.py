@@ -17,8 +17,9 @@ class MemoryPublisher:
         self._topics = None if topics is None else frozenset(topics)
         self.messages: list[Message] = []
 
-    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
+    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> str:
         self.publish_all([Message(topic=topic, body=body, attributes=attributes)])
+        return str(len(self.messages))
 
     def publish_all(self, messages: Sequence[Message]) -> None:
         for message in messages:

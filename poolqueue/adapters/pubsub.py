@@ -40,8 +40,10 @@ class PubSubPublisher:
         self._timeout_seconds = timeout_seconds
         self._client: tuple[int, PublisherClient] | None = None
 
-    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> None:
-        self.publish_all([Message(topic=topic, body=body, attributes=attributes)])
+    def publish(self, topic: str, body: bytes, attributes: Mapping[str, str]) -> str:
+        message = PubsubMessage(data=body, attributes=dict(attributes))
+        (message_id,) = self._send(self._current_client(), topic, [message])
+        return message_id
 
     def publish_all(self, messages: Sequence[Message]) -> None:
         client = self._current_client()
@@ -49,11 +51,13 @@ class PubSubPublisher:
             for batch in _batches(group):
                 self._send(client, topic, batch)
 
-    def _send(self, client: PublisherClient, topic: str, batch: list[PubsubMessage]) -> None:
+    def _send(self, client: PublisherClient, topic: str, batch: list[PubsubMessage]) -> list[str]:
+        """The messages' ids, in their order."""
         within = self._timeout_seconds
         patience = retry.Retry(predicate=TRANSIENT, initial=0.1, maximum=2.0, timeout=within)
         try:
-            client.publish(PublishRequest(topic=topic, messages=batch), retry=patience, timeout=within)
+            request = PublishRequest(topic=topic, messages=batch)
+            return list(client.publish(request, retry=patience, timeout=within).message_ids)
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
             raise PublishFailed(f"{topic}: {type(error).__name__}") from error
 

@@ -13,7 +13,7 @@ import typer
 
 from poolqueue import wiring
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.cli.found import Found, find_settings
+from poolqueue.viewing.found import Found, find_settings
 from poolqueue.config import Environment, Settings, load_settings, read_environment, refuse_mixture
 from poolqueue.ports import Documents, Publisher, StoreUnavailable
 from poolqueue.records import ResourceName

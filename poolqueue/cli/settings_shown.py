@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poolqueue.cli.comparing import Comparison
-from poolqueue.cli.found import Found
+from poolqueue.viewing.found import Found
 from poolqueue.cli.plain import aligned
 from poolqueue.cli.tables import plain_table
 from poolqueue.config import Difference

@@ -11,7 +11,7 @@ from poolqueue.cli.actions import carry_out
 from poolqueue.cli.asking import command_body
 from poolqueue.cli.comparing import Comparison, compared, read_file
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.cli.found import version_numbered, versions
+from poolqueue.viewing.found import version_numbered, versions
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
 from poolqueue.cli.settings_json import comparison_fields, settings_fields, version_fields

@@ -18,6 +18,7 @@ class Environment(Model):
     vertex_endpoint: str | None = None
     firestore_emulator_host: str | None = None
     pubsub_emulator_host: str | None = None
+    topic: str | None = None
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -29,6 +30,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         vertex_endpoint=source.get("POOL_QUEUE_VERTEX_ENDPOINT"),
         firestore_emulator_host=source.get("FIRESTORE_EMULATOR_HOST"),
         pubsub_emulator_host=source.get("PUBSUB_EMULATOR_HOST"),
+        topic=source.get("POOL_QUEUE_TOPIC"),
     )
     refuse_mixture(environment)
     return environment

@@ -63,8 +63,9 @@ def _over_the_wire(bench: Bench) -> Subject:
 
 
 def test_a_message_arrives_with_its_body_and_attributes(subject: Subject) -> None:
-    subject.publisher.publish(LETTERS, b"\x00body", {"job_id": "j"})
+    message_id = subject.publisher.publish(LETTERS, b"\x00body", {"job_id": "j"})
 
+    assert message_id
     assert subject.arrived(LETTERS, 1) == [
         Message(topic=LETTERS, body=b"\x00body", attributes={"job_id": "j"})
     ]

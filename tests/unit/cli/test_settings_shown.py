@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 
 from poolqueue.cli.comparing import Comparison
-from poolqueue.cli.found import Found
+from poolqueue.viewing.found import Found
 from poolqueue.cli.settings_shown import comparison_lines, comparison_parts, in_force_line
 from poolqueue.config import differences
 from poolqueue.records import SettingsVersion
