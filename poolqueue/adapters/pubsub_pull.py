@@ -11,7 +11,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
-from poolqueue.ports import PullFailed, Pulled
+from poolqueue.ports import Pulled, PullFailed
 
 MESSAGES_PER_PULL = 1000
 ACKNOWLEDGE_SECONDS = 20.0

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.viewing.found import Found
 from poolqueue.config import Difference, Settings, differences, parse_settings, topology_notes
 from poolqueue.ports import Documents
 from poolqueue.reality import findings, read_reality
+from poolqueue.viewing.found import Found
 
 
 @dataclass(frozen=True, kw_only=True)

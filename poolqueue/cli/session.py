@@ -13,11 +13,11 @@ import typer
 
 from poolqueue import wiring
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.viewing.found import Found, find_settings
 from poolqueue.config import Environment, Settings, load_settings, read_environment, refuse_mixture
 from poolqueue.ports import Documents, Publisher, StoreUnavailable
 from poolqueue.records import ResourceName
 from poolqueue.requests.naming import resource_name
+from poolqueue.viewing.found import Found, find_settings
 from poolqueue.viewing.reading import Reader
 
 PUBLISH_SECONDS = 10.0

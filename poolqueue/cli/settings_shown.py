@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from poolqueue.cli.comparing import Comparison
-from poolqueue.viewing.found import Found
 from poolqueue.cli.plain import aligned
 from poolqueue.cli.tables import plain_table
 from poolqueue.config import Difference
 from poolqueue.config.differences import shown
 from poolqueue.records import SettingsVersion
+from poolqueue.viewing.found import Found
 from poolqueue.viewing.text import clock_time, safe
 
 VALUE_LIMIT = 1_000

@@ -11,7 +11,6 @@ from poolqueue.cli.actions import carry_out
 from poolqueue.cli.asking import command_body
 from poolqueue.cli.comparing import Comparison, compared, read_file
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.viewing.found import version_numbered, versions
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
 from poolqueue.cli.settings_json import comparison_fields, settings_fields, version_fields
@@ -27,6 +26,7 @@ from poolqueue.messages import CommandKind
 from poolqueue.records import SettingsVersion
 from poolqueue.records.settings import KEPT_VERSIONS
 from poolqueue.viewing.as_json import as_text
+from poolqueue.viewing.found import version_numbered, versions
 from poolqueue.viewing.text import safe
 
 LINE_LIMIT = 10_000

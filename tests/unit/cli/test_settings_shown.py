@@ -6,10 +6,10 @@ from typing import Any
 from rich.console import Console
 
 from poolqueue.cli.comparing import Comparison
-from poolqueue.viewing.found import Found
 from poolqueue.cli.settings_shown import comparison_lines, comparison_parts, in_force_line
 from poolqueue.config import differences
 from poolqueue.records import SettingsVersion
+from poolqueue.viewing.found import Found
 from tests.unit.cli.building import NOW
 from tests.unit.config.building import TEAM, VISION, settings
 
