@@ -97,8 +97,8 @@ def _keep(system: System, received: Received, problems: Sequence[Problem], *, jo
 
 
 def _create(system: System, job: Job, received: Received) -> Job | None:
-    """Create the job's document; the job if it is queued, None for a duplicate. An id that was refused may
-    be used again.
+    """Create the job's document; the job if it waits or is held, None for a duplicate. An id that was
+    refused may be used again.
 
     Raises `PublishFailed` when it was recorded and could not be announced.
     """
@@ -120,7 +120,7 @@ def _create(system: System, job: Job, received: Received) -> Job | None:
         raise PublishFailed("the job is recorded; its message must come again to be announced")
     fields = {"job": created.key, "resource": created.resource, "state": created.state.value}
     log.info("job_recorded", extra=fields)
-    return created if created.state is State.QUEUED else None
+    return None if created.state is State.ENDED else created
 
 
 def _beside_existing(system: System, job: Job, received: Received) -> Job | None:

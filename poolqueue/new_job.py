@@ -12,9 +12,11 @@ from poolqueue.config import Team
 from poolqueue.messages import JobRequest
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.jobs import Demand, Job
+from poolqueue.scheduling.jobs import Demand, Hold, Job, Reason
 from poolqueue.scheduling.similarity import traits_of
 from poolqueue.scheduling.traits import Traits
+
+HOLD_ASKED = "its request asks to be held until somebody releases it"
 
 
 def new_job(
@@ -45,6 +47,7 @@ def new_job(
         max_wait=longest_wait if wishes.max_wait is None else wishes.max_wait,
         alternatives=tuple(_alternatives(request, home)),
         traits=_traits(request, team),
+        holds=(Hold(reason=Reason.ON_HOLD, at=created, note=HOLD_ASKED),) if wishes.hold else (),
     )
 
 

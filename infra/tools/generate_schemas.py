@@ -152,6 +152,7 @@ def _wishes() -> Schema:
         "not_before": _ZONED_TIME,
         "deadline": _ZONED_TIME,
         "max_wait": _SPAN,
+        "hold": {"type": "boolean", "default": False},
     }
 
 

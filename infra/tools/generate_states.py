@@ -9,7 +9,7 @@ from poolqueue.scheduling.jobs import MOVES, Outcome, State
 TARGET = Path(__file__).parents[2] / "docs" / "states.md"
 
 _MEANING = {
-    State.HELD: "kept from being considered",
+    State.HELD: "kept from being considered, by a person or for other jobs' sake; keeps its place",
     State.QUEUED: "waits for its replicas, with a reason; a requeue leads here and keeps its place",
     State.RESERVED: "its replicas are set aside, and the create call is on its way",
     State.SUBMITTED: "Vertex AI has the custom job, and has not started it",
@@ -39,6 +39,7 @@ def page() -> str:
         "```mermaid",
         "stateDiagram-v2",
         f"    [*] --> {State.QUEUED}",
+        f"    [*] --> {State.HELD}: asked for",
         f"    [*] --> {State.ENDED}: refused",
         *moves,
         f"    {State.ENDED} --> [*]",

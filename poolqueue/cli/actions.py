@@ -63,6 +63,7 @@ def show_live_jobs(
         output.show(*([jobs_table(listing.shown)] if listing.shown else []))
     if listing.more:
         left = f"{listing.more_holding:,} that hold replicas and {listing.more_waiting:,} that wait"
+        left += f" and {listing.more_held:,} that are held" if listing.more_held else ""
         output.note(f"… and {listing.more:,} more ({left}); --limit shows more")
     if any(view.more_arrivals for view in views):
         output.note("… and more new jobs, which the next admission cycles take into the queue")

@@ -35,6 +35,8 @@ def facts_of(trial: Trial, now: datetime) -> Iterator[Fact]:
         yield "", problem_told(problem)
     if trial.found is None:
         return
+    if trial.job is not None and trial.job.holds:
+        yield "held", f"{trial.job.holds[0].note}; what follows is as if it were released now"
     if why := _why(trial.found):
         yield "waits", why
     yield (

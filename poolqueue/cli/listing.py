@@ -11,34 +11,38 @@ from poolqueue.viewing.views import JobView, ResourceView
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """`chosen` are all that were asked for, `shown` the first of those that hold replicas and of those that
-    wait, `more` how many are left out of each.
+    """`chosen` are all that were asked for, `shown` the first of those that hold replicas, of those that wait
+    and of those that are held; `more` is how many are left out.
     """
 
     chosen: tuple[JobView, ...]
     shown: tuple[JobView, ...]
     more_holding: int = 0
     more_waiting: int = 0
+    more_held: int = 0
 
     @property
     def more(self) -> int:
-        return self.more_holding + self.more_waiting
+        return self.more_holding + self.more_waiting + self.more_held
 
     @property
     def waiting(self) -> tuple[JobView, ...]:
-        return tuple(job for job in self.chosen if job.state is State.QUEUED)
+        """Those that there is a reason to tell of."""
+        return tuple(job for job in self.chosen if job.state in {State.QUEUED, State.HELD})
 
 
 def live_jobs(views: Sequence[ResourceView], *, team: str | None, state: State | None, limit: int) -> Listing:
-    """Up to `limit` jobs that hold replicas and as many that wait."""
+    """Up to `limit` jobs that hold replicas, as many that wait and as many that are held."""
     keep = _filter(team, state)
     holding = [job for view in views for job in view.holding if keep(job)]
     waiting = [job for view in views for job in view.waiting if keep(job)]
+    held = [job for view in views for job in view.held if keep(job)]
     return Listing(
-        chosen=(*holding, *waiting),
-        shown=(*holding[:limit], *waiting[:limit]),
+        chosen=(*holding, *waiting, *held),
+        shown=(*holding[:limit], *waiting[:limit], *held[:limit]),
         more_holding=max(0, len(holding) - limit),
         more_waiting=max(0, len(waiting) - limit),
+        more_held=max(0, len(held) - limit),
     )
 
 

@@ -1,4 +1,4 @@
-"""Carries out operators' commands: cancel a job, drain or resume a pool or a resource, apply settings.
+"""Carries out operators' commands: those about a job, drain or resume a pool or a resource, apply settings.
 
 A command is recorded before it is carried out, and its result after; what is delivered again is carried out
 again unless its result is there, which changes nothing the second time.
@@ -11,14 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from poolqueue.commanding.applying import Applying
+from poolqueue.commanding.of_jobs import JOB_KINDS, JobCommander
 from poolqueue.commanding.records import Begun, Record, Result, refused
 from poolqueue.cycle import settle
 from poolqueue.messages import BadCommand, Command, CommandKind
-from poolqueue.ports import VertexUnavailable
-from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
-from poolqueue.scheduling.changes import CancelAsked, Change
+from poolqueue.records import ResourceName, read_resource, resource_path
 from poolqueue.scheduling.events import Drained, Event, Resumed
-from poolqueue.scheduling.jobs import Job, State, job_key
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Drain
 from poolqueue.system import System
 
@@ -73,69 +71,11 @@ class Commander:
         return result
 
     def _result(self, command: Command, owner: str | None) -> Result:
-        if command.kind is CommandKind.CANCEL:
-            return self._cancel(command, owner)
+        if command.kind in JOB_KINDS:
+            return JobCommander(self._system, deadline=self._deadline).carry_out(command, owner)
         if owner is not None:
             return refused(f"only an administrators' topic may {command.kind}; publish it there")
         return self._drain_or_resume(command)
-
-    # --- cancel
-
-    def _cancel(self, command: Command, owner: str | None) -> Result:
-        team = self._team(command, owner)
-        if isinstance(team, Result):
-            return team
-        job = self._job(job_key(team, command.job_id or ""))
-        if job is None:
-            return refused(f"team {team} has no job {command.job_id}; see poolctl jobs")
-        if job.state is State.ENDED:
-            assert job.outcome is not None
-            return Result(status="done", message=f"the job had already ended: {job.outcome.value}")
-        note = f"{command.author}: {command.reason}" if command.reason else command.author
-        change = CancelAsked(key=job.key, note=note)
-        return self._after_cancel(self._changed(job, change))
-
-    def _changed(self, job: Job, change: Change) -> Job:
-        """The job after the change, which is made where it is: it may go elsewhere meanwhile."""
-        while True:
-            settle(self._system, ResourceName.from_key(job.resource), [change], deadline=self._deadline)
-            after = self._job(job.key)
-            assert after is not None
-            if after.resource == job.resource:
-                return after
-            job = after
-
-    def _after_cancel(self, job: Job) -> Result:
-        if job.state is State.ENDED:
-            return Result(status="done", message="cancelled; it will not run")
-        if job.custom_job is None:
-            message = "it is being submitted; it is cancelled as soon as Vertex AI has answered"
-            return Result(status="done", message=message)
-        try:
-            self._system.submitter.cancel(job.custom_job)
-        except VertexUnavailable as error:
-            log.warning("cancel_unanswered", extra={"job": job.key, "error": str(error)})
-            message = "Vertex AI did not answer; the sweep asks it again within a minute"
-            return Result(status="done", message=message)
-        return Result(status="done", message="Vertex AI is cancelling it; it ends shortly")
-
-    def _team(self, command: Command, owner: str | None) -> str | Result:
-        """A team's topic commands that team's jobs; administrators say whose, if there are several."""
-        if owner is not None:
-            if command.team not in {None, owner}:
-                return refused(f"this topic commands jobs of team {owner}, not of {command.team}")
-            return owner
-        teams = [team.name for team in self._system.settings.teams]
-        if command.team is None and len(teams) == 1:
-            return teams[0]
-        if command.team not in teams:
-            return refused(f"team: {command.team or '(nothing)'} is none of {', '.join(teams)}; name one")
-        assert command.team is not None
-        return command.team
-
-    def _job(self, key: str) -> Job | None:
-        fields = self._system.documents.read([job_path(key)])[0].fields
-        return None if fields is None else read_job(fields)
 
     # --- drain and resume
 

@@ -84,6 +84,14 @@ class Draft:
         self.apply(*effect.events)
         if effect.job is not None:
             self._set(effect.job)
+            if job is not None and _comes_unseen(job, effect.job):
+                self._still_new.add(job.key)
+
+    def take_up_held(self) -> None:
+        """New jobs that are held get their lines; nothing is decided of them yet."""
+        for key, stored in self._snapshot.arrivals.items():
+            if stored.job.state is State.HELD and key not in self.moved:
+                self._set(replace(stored.job, inbox=False))
 
     def end(self, ending: CustomJobEnded) -> None:
         """An end that was noted; if it has become meaningless, the job leaves the inbox all the same."""
@@ -103,17 +111,27 @@ class Draft:
 
     def waiting(self) -> list[Waiting]:
         """All lines that compete now: the queue, what this draft puts back, and new arrivals."""
-        lines = {line.key: line for line in self._snapshot.waiting_queue().waiting()}
+        lines = self._lines(self._snapshot.waiting_queue().waiting(), State.QUEUED)
+        for key, stored in self._snapshot.arrivals.items():
+            if key not in self.moved and stored.job.state is State.QUEUED:
+                lines[key] = waiting_line(stored.job)
+        return list(lines.values())
+
+    def held(self) -> list[Waiting]:
+        """All lines that are kept from competing."""
+        return [*self._lines(self._snapshot.waiting_queue().held(), State.HELD).values()]
+
+    def _lines(self, known: Iterable[Waiting], state: State) -> dict[str, Waiting]:
+        """These lines as this draft leaves them, and those of the jobs that it brings into that state."""
+        lines = {line.key: line for line in known}
         for key in self._gone:
             lines.pop(key, None)
         for key, moved in self.moved.items():
             lines.pop(key, None)
-            if moved.after.state is State.QUEUED and self.is_here(moved.after):
-                lines[key] = waiting_line(moved.after)
-        for key, stored in self._snapshot.arrivals.items():
-            if key not in self.moved:
-                lines[key] = waiting_line(stored.job)
-        return list(lines.values())
+            if moved.after.state is state and self.is_here(moved.after):
+                is_new = moved.after.inbox or key in self._still_new
+                lines[key] = replace(waiting_line(moved.after), is_new=is_new)
+        return lines
 
     def drop_line(self, key: str) -> None:
         """A line whose job does not wait any more."""
@@ -154,9 +172,12 @@ class Draft:
 
     def fold(self, wait: Wait) -> None:
         """A new job that does not start now is requeued: it gets its line, and its history says why."""
-        job = self._snapshot.jobs[wait.waiting.key].job
+        job = self.job(wait.waiting.key)
+        assert job is not None
         self._set(move(job, State.QUEUED, at=self._now, reason=wait.reason, note=wait.note, inbox=False))
-        if not wait.has_pools:
+        if wait.has_pools:
+            self._still_new.discard(job.key)
+        else:
             self._still_new.add(job.key)
 
     def defer(self, key: str) -> None:
@@ -331,6 +352,7 @@ def waiting_line(job: Job) -> Waiting:
         max_preemptions=job.max_preemptions,
         moves=job.moves,
         moved_at=job.moved_at,
+        holds=job.holds,
     )
 
 
@@ -340,4 +362,10 @@ def _preemptions_left(job: Job, usual: int) -> int:
 
 
 def _belongs_in_queue(job: Job) -> bool:
-    return job.state is State.QUEUED and not job.inbox
+    return job.state in {State.QUEUED, State.HELD} and not job.inbox
+
+
+def _comes_unseen(before: Job, after: Job) -> bool:
+    """Does it begin to compete without ever having been held against pools, as far as is known?"""
+    is_back = before.state in {State.HELD, State.ENDED} and after.state is State.QUEUED
+    return is_back and after.attempt == 0 and not after.inbox

@@ -18,7 +18,7 @@ from poolqueue.cycle.snapshot import COMMIT_BYTES, Snapshot, body_bytes, read_sn
 from poolqueue.observation import look, reserved_tokens
 from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path
-from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.admission import decide, expired
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.changes import Change
 from poolqueue.scheduling.decision import Decision
@@ -87,12 +87,14 @@ def run_round(
         draft.change(change)
     for ending in snapshot.endings:
         draft.end(ending)
+    draft.take_up_held()
     decision: Decision | None = None
     looked: Looked | None = None
     policy = policy_of(system.settings, name.id)
     if asked.admit and _has_room(draft):
         _refresh(system, snapshot, draft)
         decision = _decide(system, name, draft, policy, slots, admit=not snapshot.more_arrivals)
+        decision.expires += expired(draft.held(), system.clock())
         if not snapshot.more_arrivals:
             looked = elsewhere.look(system, decision, now=system.clock())
     drawing = _Drawing(system, snapshot, draft, policy, within=asked.submit_within)
@@ -271,7 +273,7 @@ class _Drawing:
     def _waiting_job(self, key: str) -> Job | None:
         """The job of a line; None, and the line goes, if it does not wait any more."""
         job = self._draft.job(key)
-        if job is None or job.state is not State.QUEUED or not self._draft.is_here(job):
+        if job is None or job.state not in {State.QUEUED, State.HELD} or not self._draft.is_here(job):
             self._draft.drop_line(key)
             self.more = True
             return None

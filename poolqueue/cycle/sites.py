@@ -20,6 +20,7 @@ from poolqueue.records import (
 )
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.expectations import Expectations
+from poolqueue.scheduling.jobs import State
 from poolqueue.scheduling.pools import Resource, free
 from poolqueue.scheduling.waiting import Waiting
 from poolqueue.system import System
@@ -88,4 +89,5 @@ def _board(
 def _arrivals(system: System, name: ResourceName) -> list[Waiting]:
     query = Query(collection="jobs", where={"inbox": name.key}, select=ARRIVAL_FIELDS, limit=ARRIVALS_LIMIT)
     found = system.documents.find(query)
-    return [waiting_line(read_arrival(each.fields)) for each in found if each.fields is not None]
+    jobs = [read_arrival(each.fields) for each in found if each.fields is not None]
+    return [waiting_line(job) for job in jobs if job.state is State.QUEUED]

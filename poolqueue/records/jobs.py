@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from poolqueue.records.names import SCHEMA
 from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.jobs import Demand, Job, Move, Outcome, Reason, State
+from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 _Member = TypeVar("_Member", Outcome, Reason)
@@ -98,6 +98,7 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         preemptions=fields.get("preemptions", 0),
         moves=fields.get("moves", 0),
         alternatives=tuple(Alternative(**each) for each in fields.get("alternatives", ())),
+        holds=tuple(_read_hold(each) for each in fields.get("holds", ())),
         traits=read_traits(fields.get("traits")),
     )
 
@@ -114,10 +115,15 @@ def _write_wishes(job: Job) -> dict[str, Any]:
         "preemptions": job.preemptions,
         "moves": job.moves,
         "alternatives": [{"resource": each.resource, "after": each.after} for each in job.alternatives],
+        "holds": [{"reason": each.reason.value, "at": each.at, "note": each.note} for each in job.holds],
     }
     if job.traits != NO_TRAITS:
         fields["traits"] = write_traits(job.traits)
     return {name: value for name, value in fields.items() if value}
+
+
+def _read_hold(fields: Mapping[str, Any]) -> Hold:
+    return Hold(reason=Reason(fields["reason"]), at=fields["at"], note=fields["note"])
 
 
 def write_traits(traits: Traits) -> dict[str, Any]:
@@ -151,6 +157,7 @@ def _write_move(entry: Move) -> dict[str, Any]:
         "outcome": _value(entry.outcome),
         "reason": _value(entry.reason),
         "note": entry.note,
+        "command": entry.command,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -164,6 +171,7 @@ def _read_move(fields: Mapping[str, Any]) -> Move:
         outcome=_enum(Outcome, fields.get("outcome")),
         reason=_enum(Reason, fields.get("reason")),
         note=fields.get("note"),
+        command=fields.get("command"),
     )
 
 

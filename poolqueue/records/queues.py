@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from poolqueue.records.moments import from_micros, to_micros
 from poolqueue.records.names import SCHEMA, ResourceName
 from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.jobs import Demand, Hold, Reason
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 from poolqueue.scheduling.waiting import Waiting
 
@@ -50,7 +50,12 @@ class Queue:
     full: frozenset[int] = frozenset()
 
     def waiting(self) -> list[Waiting]:
-        return [line.waiting for line in self.lines.values()]
+        """Those that a decision considers."""
+        return [line.waiting for line in self.lines.values() if not line.waiting.holds]
+
+    def held(self) -> list[Waiting]:
+        """Those that are kept from being considered, each at its place for later."""
+        return [line.waiting for line in self.lines.values() if line.waiting.holds]
 
     def changed(self, *, add: Iterable[Waiting] = (), remove: Iterable[str] = ()) -> tuple[Queue, set[int]]:
         """The queue without `remove` and with `add`, and the shards that must be written for it."""
@@ -194,7 +199,7 @@ def _read_line(
 ) -> Waiting:
     team, job_id, priority, arrived, its_demands, attempt, not_before, is_new, *added = line
     its_traits, its_alternatives, expires, deadline, preemptions, max_preemptions, *moved = added or _ADDED
-    moves, moved_at = moved or (0, None)
+    moves, moved_at, *holds = moved or (0, None)
     return Waiting(
         team=team,
         job_id=job_id,
@@ -212,6 +217,10 @@ def _read_line(
         max_preemptions=max_preemptions,
         moves=moves,
         moved_at=_maybe_moment(moved_at),
+        holds=tuple(
+            Hold(reason=Reason(reason), at=from_micros(at), note=note)
+            for reason, at, note in (holds[0] if holds else ())
+        ),
     )
 
 
@@ -219,8 +228,9 @@ def _write_line(line: Waiting, demands: int, traits: int, alternatives: int) -> 
     fields = [line.team, line.job_id, line.priority, to_micros(line.arrived), demands]
     fields += [line.attempt, _maybe_micros(line.not_before), int(line.is_new)]
     rest = [traits, alternatives, _maybe_micros(line.expires), _maybe_micros(line.deadline)]
-    moved = [line.moves, _maybe_micros(line.moved_at)] if line.moves else []
-    return [*fields, *rest, line.preemptions, line.max_preemptions, *moved]
+    moved = [line.moves, _maybe_micros(line.moved_at)] if line.moves or line.holds else []
+    held = [[[each.reason.value, to_micros(each.at), each.note] for each in line.holds]] if line.holds else []
+    return [*fields, *rest, line.preemptions, line.max_preemptions, *moved, *held]
 
 
 def _maybe_micros(at: datetime | None) -> int | None:

@@ -21,6 +21,8 @@ MOST_SETTINGS_BYTES = 200_000
 
 TARGETS = {
     "cancel": ("job_id",),
+    "hold": ("job_id",),
+    "release": ("job_id",),
     "drain": ("persistent_resource", "pool"),
     "resume": ("persistent_resource", "pool"),
     "apply": ("settings", "base_version"),
@@ -32,6 +34,8 @@ _LONGEST = {"reason": LONGEST_REASON, "author": LONGEST_AUTHOR, "pool": 63, "tea
 
 class CommandKind(StrEnum):
     CANCEL = "cancel"
+    HOLD = "hold"
+    RELEASE = "release"
     DRAIN = "drain"
     RESUME = "resume"
     APPLY = "apply"
@@ -39,9 +43,10 @@ class CommandKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What an operator asks for. `cancel` names a `job_id`; `drain` and `resume` a `persistent_resource`
-    (its id, or its full name) and perhaps one `pool` of it; `apply` has the text of `settings`, and perhaps
-    the version that must be in force for it. `team` matters on the administrators' topic.
+    """What an operator asks for. `cancel`, `hold` and `release` name a `job_id`; `drain` and `resume` a
+    `persistent_resource` (its id, or its full name) and perhaps one `pool` of it; `apply` has the text of
+    `settings`, and perhaps the version that must be in force for it. `team` matters on the administrators'
+    topic.
     """
 
     id: str

@@ -22,7 +22,6 @@ _LATER = frozenset(
         "checkpoint",
         "depends_on",
         "group",
-        "hold",
         "max_attempts",
         "max_retries",
         "on_failure",
@@ -43,6 +42,7 @@ _MEANT = {
     "preemptible": "max_preemptions",
     "fallbacks": "alternatives",
 }
+_IN_JSON = frozenset({"alternatives", "hold"})
 _TRANSPORT_PREFIXES = ("goog", "logging.googleapis.com/", "CloudPubSub", "ce-", "x-goog-")
 _TRANSPORT_NAMES = frozenset({"traceparent", "tracestate", "baggage", "content-type", "Content-Type"})
 
@@ -95,9 +95,9 @@ def _merged(
 
 
 def _from_attribute(key: str, text: str) -> Any:
-    """A list stands in an attribute as JSON; what is none is told as the text that it is."""
+    """What is no string stands in an attribute as JSON; what is none is told as the text that it is."""
     try:
-        return read_json(text) if key == "alternatives" else text
+        return read_json(text) if key in _IN_JSON else text
     except Unreadable:
         return text
 

@@ -12,7 +12,7 @@ from poolqueue.requests.durations import LONGEST_SPAN_SECONDS, BadDuration, span
 from poolqueue.requests.normalising import whole_number
 from poolqueue.requests.times import BadTime, utc_time
 
-WISHES = ("expected_run", "min_run", "max_preemptions", "not_before", "deadline", "max_wait")
+WISHES = ("expected_run", "min_run", "max_preemptions", "not_before", "deadline", "max_wait", "hold")
 MOST_PREEMPTIONS = 1_000
 
 Given = Mapping[str, tuple[str, Any]]
@@ -23,7 +23,8 @@ class Wishes:
     """`expected_run`: how long the publisher expects an attempt to run; never taken for the truth.
     `min_run`: for how long an attempt that runs is not preempted. `max_preemptions`: how often the job may
     be. `not_before`: when it may start at the earliest. `deadline`: when it must have ended. `max_wait`: for
-    how long after its publication it may wait. Spans are in seconds.
+    how long after its publication it may wait. `hold`: it waits until somebody releases it. Spans
+    are in seconds.
     """
 
     expected_run: int | None = None
@@ -32,8 +33,9 @@ class Wishes:
     not_before: datetime | None = None
     deadline: datetime | None = None
     max_wait: int | None = None
+    hold: bool = False
 
-    def canonical(self) -> dict[str, int | str]:
+    def canonical(self) -> dict[str, bool | int | str]:
         """What is not left to the default, as JSON values; equal for equal wishes in whatever spelling."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
@@ -57,6 +59,7 @@ def read_wishes(given: Given, problems: Problems) -> Wishes:
         not_before=not_before,
         deadline=deadline,
         max_wait=_span(given, "max_wait", problems),
+        hold=_flag(given, "hold", problems),
     )
 
 
@@ -101,3 +104,11 @@ def _count(given: Given, name: str, problems: Problems) -> int | None:
         return number
     problems.add(path, value, "is not a number of times", f"give a whole number, 0 to {MOST_PREEMPTIONS}")
     return None
+
+
+def _flag(given: Given, name: str, problems: Problems) -> bool:
+    path, value = given.get(name, ("", None))
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    problems.add(path, value, "is neither true nor false", "give true or false, or leave it out")
+    return False

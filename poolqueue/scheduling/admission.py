@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from poolqueue.scheduling.board import Board
@@ -13,6 +13,7 @@ from poolqueue.scheduling.verdicts import (
     Block,
     Expire,
 )
+from poolqueue.scheduling.waiting import Waiting
 from poolqueue.scheduling.walk import Walk
 
 
@@ -30,7 +31,7 @@ def decide(board: Board, *, now: datetime, slots: int) -> Decision:
     """
     decision = Decision(board, now=now)
     decision.obstacle = _obstacle(board.resource, now)
-    decision.expires += _expired(board, now)
+    decision.expires += expired(board.timed.values(), now)
     if decision.obstacle is None:
         board.expect_overdue(now)
         Walk(board, decision, now=now, slots=slots).run()
@@ -59,8 +60,9 @@ def _obstacle(resource: Resource, now: datetime) -> Block | None:
     return None
 
 
-def _expired(board: Board, now: datetime) -> Iterator[Expire]:
-    for line in board.timed.values():
+def expired(lines: Iterable[Waiting], now: datetime) -> Iterator[Expire]:
+    """Whose time is over, of those that wait or are held."""
+    for line in lines:
         if line.expires is None or line.expires > now:
             continue
         if line.deadline is not None and line.deadline <= now:

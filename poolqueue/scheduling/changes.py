@@ -174,38 +174,6 @@ class SubmissionFailed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CancelAsked:
-    """Somebody asked to cancel the job: a waiting one ends, one with a reservation is being cancelled."""
-
-    key: str
-    note: str
-
-    def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        if job is None or job.state is State.ENDED or job.cancel_reason is Reason.ASKED:
-            return NOTHING
-        reservation = resource.reservations.get(job.token or "")
-        events: tuple[Event, ...] = ()
-        if reservation is not None:
-            events = (Noted(reservation=replace(reservation, cancelled_at=now)),)
-        if job.state in {State.QUEUED, State.HELD}:
-            ended = move(
-                job, State.ENDED, at=now, outcome=Outcome.CANCELLED, reason=Reason.ASKED, note=self.note
-            )
-            return Effect(job=ended)
-        if job.state is State.CANCELLING:
-            return Effect(job=replace(job, cancel_reason=Reason.ASKED), events=events)
-        cancelling = move(
-            job,
-            State.CANCELLING,
-            at=now,
-            reason=Reason.ASKED,
-            note=self.note,
-            cancel_reason=Reason.ASKED,
-        )
-        return Effect(job=cancelling, events=events)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Preempted:
     """The attempt of this token is being ended for another job's sake: it is cancelled, and requeued then."""
 

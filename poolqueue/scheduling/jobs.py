@@ -47,6 +47,7 @@ class Reason(StrEnum):
     ID_TAKEN = "id_taken"
     NOT_ALLOWED = "not_allowed"
     TOO_MANY_WAITING = "too_many_waiting"
+    ON_HOLD = "on_hold"
     DEADLINE_PASSED = "deadline_passed"
     WAITED_TOO_LONG = "waited_too_long"
     NO_MATCHING_POOL = "no_matching_pool"
@@ -72,20 +73,25 @@ class Reason(StrEnum):
     PREEMPTED = "preempted"
     MOVED = "moved"
     ASKED = "asked"
+    RELEASED = "released"
+    CHANGED = "changed"
+    REQUEUE_ASKED = "requeue_asked"
+    RETRY_ASKED = "retry_asked"
     CANCELLED_ELSEWHERE = "cancelled_elsewhere"
     CUSTOM_JOB_DELETED = "custom_job_deleted"
     TIMED_OUT = "timed_out"
     PARTLY = "partly"
 
 
-# From QUEUED to QUEUED is a requeue: the job was considered and keeps its place.
+# From QUEUED to QUEUED is a requeue: the job was considered and keeps its place; or it was changed, as a held
+# one from HELD to HELD. From CANCELLING to CANCELLING somebody asks to end what was to be requeued.
 MOVES: dict[State, frozenset[State]] = {
-    State.HELD: frozenset({State.QUEUED, State.ENDED}),
+    State.HELD: frozenset({State.HELD, State.QUEUED, State.ENDED}),
     State.QUEUED: frozenset({State.QUEUED, State.HELD, State.RESERVED, State.ENDED}),
     State.RESERVED: frozenset({State.QUEUED, State.SUBMITTED, State.RUNNING, State.CANCELLING, State.ENDED}),
     State.SUBMITTED: frozenset({State.QUEUED, State.RUNNING, State.CANCELLING, State.ENDED}),
     State.RUNNING: frozenset({State.QUEUED, State.CANCELLING, State.ENDED}),
-    State.CANCELLING: frozenset({State.QUEUED, State.ENDED}),
+    State.CANCELLING: frozenset({State.QUEUED, State.CANCELLING, State.ENDED}),
     State.ENDED: frozenset(),
 }
 
@@ -96,7 +102,9 @@ class IllegalMove(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Move:
-    """One change of state, as history keeps it and as `job-outcomes` announces it."""
+    """One change of state, as history keeps it and as `job-outcomes` announces it. `command` is the id of the
+    command that asked for it.
+    """
 
     sequence: int
     at: datetime
@@ -105,6 +113,18 @@ class Move:
     outcome: Outcome | None = None
     reason: Reason | None = None
     note: str | None = None
+    command: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """Why a job is kept from being considered, and since when. `note` says who keeps it and why, or what it
+    waits for.
+    """
+
+    reason: Reason
+    at: datetime
+    note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +148,7 @@ class Job:
     `alternatives` are where else it may run than at `resource`. `not_before` is the request's at first, later
     when the next attempt may start. `preemptions` counts the attempts that were ended to make room.
     `moves` counts how often in a row it went to the queue of an alternative, the last time at `moved_at`.
+    `holds` keep it from being considered, at most one of each reason: it is HELD while there are any.
     `inbox` marks what the next cycle must take up: a new job, or one whose `ending` was only noted.
     `variant` tells the record of a refused request apart from the job that already has its id.
     """
@@ -172,6 +193,7 @@ class Job:
     preemptions: int = 0
     moves: int = 0
     moved_at: datetime | None = None
+    holds: tuple[Hold, ...] = ()
 
     @property
     def expires(self) -> datetime | None:
@@ -195,7 +217,10 @@ def job_key(team: str, job_id: str) -> str:
 
 
 def record(job: Job, *, at: datetime) -> Job:
-    """The first entry of a new job's history: it is queued."""
+    """The first entry of a new job's history: it is queued, or held."""
+    if job.holds:
+        first = job.holds[0]
+        return _enter(job, State.HELD, at=at, reason=first.reason, note=first.note)
     return _enter(job, State.QUEUED, at=at, reason=None, note=None)
 
 
@@ -213,17 +238,27 @@ def move(
     reason: Reason | None = None,
     outcome: Outcome | None = None,
     note: str | None = None,
+    command: str | None = None,
     **changes: Any,
 ) -> Job:
     """`job` moved to another state, its history longer by one. Raises `IllegalMove` against the table."""
     if to not in MOVES[job.state] or (outcome is None) == (to is State.ENDED):
         raise IllegalMove(f"{job.key}: {job.state} -> {to} (outcome {outcome})")
     if to is State.ENDED:
-        changes = {"ended": at, "inbox": False, "ending": None, **changes}
-    return _enter(replace(job, outcome=outcome, **changes), to, at=at, reason=reason, note=note)
+        changes = {"ended": at, "inbox": False, "ending": None, "holds": (), **changes}
+    moved = replace(job, outcome=outcome, **changes)
+    return _enter(moved, to, at=at, reason=reason, note=note, command=command)
 
 
-def _enter(job: Job, to: State, *, at: datetime, reason: Reason | None, note: str | None) -> Job:
+def _enter(
+    job: Job,
+    to: State,
+    *,
+    at: datetime,
+    reason: Reason | None,
+    note: str | None,
+    command: str | None = None,
+) -> Job:
     entry = Move(
         sequence=job.sequence + 1,
         at=at,
@@ -232,6 +267,7 @@ def _enter(job: Job, to: State, *, at: datetime, reason: Reason | None, note: st
         outcome=job.outcome,
         reason=reason,
         note=_cut(note, NOTE_CHARACTERS),
+        command=command,
     )
     return replace(
         job,

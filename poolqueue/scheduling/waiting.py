@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.jobs import Demand, job_key
+from poolqueue.scheduling.jobs import Demand, Hold, job_key
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 
@@ -18,7 +18,8 @@ class Waiting:
     `deadline`: when it must have ended. `expires`: when it ends if it still waits, the earlier of `deadline`
     and the longest that its publisher lets it wait. `preemptions`: how often it was preempted;
     `max_preemptions`: how often it may be, None for what the policy says. `moves`: how often in a row it left
-    a queue for another, `moved_at` when it came to this one.
+    a queue for another, `moved_at` when it came to this one. With `holds` it is held: it is
+    offered to no decision.
     """
 
     team: str
@@ -37,6 +38,7 @@ class Waiting:
     max_preemptions: int | None = None
     moves: int = 0
     moved_at: datetime | None = None
+    holds: tuple[Hold, ...] = ()
 
     @property
     def key(self) -> str:

@@ -46,6 +46,7 @@ def resource_fields(view: ResourceView) -> dict[str, Any]:
         "observed_at": time_text(view.observed_at),
         "drained": _drain(view.drained),
         "waiting": len(view.waiting),
+        "held": len(view.held),
         "pools": [_pool(pool) for pool in view.pools],
     }
 

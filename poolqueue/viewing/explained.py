@@ -16,7 +16,7 @@ from poolqueue.scheduling.happenings import (
     Sweep,
     TimeComes,
 )
-from poolqueue.scheduling.jobs import Job, State
+from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.reasons import Explainer, Explanation, Jobs, PoolNumbers
 from poolqueue.viewing import wording
@@ -42,7 +42,8 @@ Fact = tuple[str, str]
 def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priority: int) -> Explained:
     """As the snapshot of its resource has it, where it may be on its way between queue and reservation."""
     view = resource_view(replace(snapshot, estimates=0), now=now)
-    shown = next((each for each in (*view.holding, *view.waiting) if each.key == job.key), ended_view(job))
+    known = (*view.holding, *view.waiting, *view.held)
+    shown = next((each for each in known if each.key == job.key), ended_view(job))
     line = next((each for each in snapshot.waiting if each.key == job.key), None)
     if line is None:
         return Explained(job=shown, now=now)
@@ -61,6 +62,8 @@ def facts_of(explained: Explained) -> Iterator[Fact]:
         yield "reason", told
     if explained.explanation is not None:
         yield from _waiting(explained, explained.explanation)
+    elif explained.job.state is State.HELD and explained.job.reason is Reason.ON_HOLD:
+        yield "could start", "when somebody releases it; it keeps its place, and its times go on"
 
 
 def _headline(job: JobView) -> str:

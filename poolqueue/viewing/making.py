@@ -44,7 +44,8 @@ UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its cust
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What was read of one resource. `jobs` are the documents that were read besides, by key; `slots` are
+    """What was read of one resource. Of the lines of its queue, `held` are those that no decision considers.
+    `jobs` are the documents that were read besides, by key; `slots` are
     those that the pace grants now; `more_arrivals` says that there are new jobs beyond the ones in `waiting`;
     `run_times` are those that were stored. `estimates`: for how many of those that wait, in turn, it is told
     when they start, and `correction` what earlier forecasts teach.
@@ -52,6 +53,7 @@ class Snapshot:
 
     resource: Resource
     waiting: Sequence[Waiting] = ()
+    held: Sequence[Waiting] = ()
     jobs: Mapping[str, Job] = field(default_factory=dict)
     slots: int = 50
     policy: Policy = field(default_factory=Policy)
@@ -93,6 +95,7 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
             replace(_waiting(verdict, at, resource, shares, now), expected=expected.get(verdict.waiting.key))
             for at, verdict in enumerate(verdicts, 1)
         ),
+        held=tuple(_held(line, name, shares, now) for line in sorted(snapshot.held, key=_by_arrival)),
         more_arrivals=snapshot.more_arrivals,
         drained=resource.drained.get(WHOLE_RESOURCE),
     )
@@ -290,6 +293,28 @@ def _waiting(verdict: Verdict, position: int, resource: Resource, shares: _Share
         note=note,
         position=position,
         planned=None if promise is None else promise.start,
+        terms=terms_of(line, name.key),
+    )
+
+
+def _by_arrival(line: Waiting) -> tuple[datetime, str]:
+    return line.arrived, line.key
+
+
+def _held(line: Waiting, name: ResourceName, shares: _Shares, now: datetime) -> JobView:
+    """The first of what holds it is its reason; what else does is told beside that."""
+    first, *others = line.holds
+    also = "".join(f"; and {each.reason.value}: {each.note}" for each in others)
+    return JobView(
+        team=line.team,
+        job_id=line.job_id,
+        state=State.HELD,
+        resource=name.id,
+        shares=shares.of_demands(line.demands),
+        waited=now - line.arrived,
+        priority=line.priority,
+        reason=first.reason,
+        note=first.note + also,
         terms=terms_of(line, name.key),
     )
 

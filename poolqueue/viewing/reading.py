@@ -114,12 +114,14 @@ class Reader:
         if resource_document.fields is None and not arrivals:
             return None
         resource = _resource(resource_document, name)
-        waiting = read_queue(shard.fields for shard in shards).lines
-        held = {job_key(r.team, r.job_id) for r in resource.reservations.values()}
-        new = [waiting_line(job) for job in arrivals if job.key not in waiting and job.key not in held]
+        lines = read_queue(shard.fields for shard in shards).lines
+        reserved = {job_key(r.team, r.job_id) for r in resource.reservations.values()}
+        new = [waiting_line(job) for job in arrivals if job.key not in lines and job.key not in reserved]
+        known = [line.waiting for key, line in lines.items() if key not in reserved] + new
         return Snapshot(
             resource=resource,
-            waiting=[line.waiting for key, line in waiting.items() if key not in held] + new,
+            waiting=[line for line in known if not line.holds],
+            held=[line for line in known if line.holds],
             jobs=self._jobs(_oldest(resource, details)),
             slots=self._slots(name, now),
             policy=self.policy_of(name.id),

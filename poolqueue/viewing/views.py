@@ -93,7 +93,9 @@ class PoolView:
 
 @dataclass(frozen=True, kw_only=True)
 class ResourceView:
-    """A persistent resource. `holding` have replicas, `waiting` are in the order of their consideration."""
+    """A persistent resource. `holding` have replicas, `waiting` are in the order of their consideration,
+    `held` are kept from being considered, the oldest first.
+    """
 
     name: ResourceName
     state: str
@@ -103,6 +105,7 @@ class ResourceView:
     pools: tuple[PoolView, ...] = ()
     holding: tuple[JobView, ...] = ()
     waiting: tuple[JobView, ...] = ()
+    held: tuple[JobView, ...] = ()
     more_arrivals: bool = False
     drained: Drain | None = None
 

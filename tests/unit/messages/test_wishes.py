@@ -121,6 +121,23 @@ def test_another_word_for_a_setting_is_refused_with_what_is_meant(given: str, me
     assert (problem.problem, problem.remedy) == ("is not a setting", f"did you mean {meant}?")
 
 
+@pytest.mark.parametrize(("given", "hold"), [(True, True), (False, False), (None, False)])
+def test_a_request_may_ask_to_be_held(given: object, hold: bool) -> None:
+    assert wishing(hold=given).wishes.hold is hold
+
+
+def test_an_attribute_asks_to_be_held_as_the_envelope_does() -> None:
+    assert accepted({"hold": True, "custom_job": custom_job()}, {"hold": "true"}) == wishing(hold=True)
+    assert paths(refused({"hold": True, "custom_job": custom_job()}, {"hold": "false"})) == [
+        "attributes.hold"
+    ]
+
+
+@pytest.mark.parametrize("given", ["yes", 1, "", []])
+def test_nothing_else_asks_to_be_held(given: object) -> None:
+    assert at_fault(hold=given) == ["hold"]
+
+
 # --- content ---------------------------------------------------------------------------------------------
 
 
@@ -141,3 +158,7 @@ def test_wishes_belong_to_the_content_in_whatever_spelling() -> None:
 
 def test_never_to_be_preempted_is_not_the_same_as_saying_nothing() -> None:
     assert wishing(max_preemptions=0).digest != wishing().digest == wishing(min_run=0).digest
+
+
+def test_a_held_request_is_not_the_same_as_one_that_may_start() -> None:
+    assert wishing(hold=True).digest != wishing().digest == wishing(hold=False).digest

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.jobs import Demand, Job, Move, Outcome, Reason, State
+from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
 from poolqueue.scheduling.pace import Pace
 from poolqueue.scheduling.pools import (
     Backoff,
@@ -46,7 +46,9 @@ MOVES = st.builds(
     outcome=st.none() | st.sampled_from(Outcome),
     reason=st.none() | st.sampled_from(Reason),
     note=st.none() | TEXTS,
+    command=st.none() | IDS,
 )
+HOLDS = st.lists(st.builds(Hold, reason=st.sampled_from(Reason), at=TIMES, note=TEXTS), max_size=2).map(tuple)
 PROBLEMS = st.fixed_dictionaries(dict.fromkeys(("path", "value", "problem", "remedy"), TEXTS))
 ENDINGS = st.fixed_dictionaries(
     {
@@ -110,6 +112,7 @@ JOBS = st.builds(
     alternatives=ALTERNATIVES,
     traits=TRAITS,
     preemptions=COUNTS,
+    holds=HOLDS,
 )
 RESERVATIONS = st.builds(
     Reservation,
@@ -184,6 +187,7 @@ WAITING = st.builds(
     alternatives=ALTERNATIVES,
     preemptions=COUNTS,
     max_preemptions=MAYBE_COUNTS,
+    holds=HOLDS,
 )
 SECONDS = st.floats(0, 1e7)
 FORECAST = {"made": TIMES, "p50": SECONDS, "p90": SECONDS, "sampled": st.tuples(SECONDS, SECONDS)}

@@ -14,7 +14,7 @@ from poolqueue.adapters.memory import MemoryDocuments
 from poolqueue.ports import Create
 from poolqueue.records import Queue, ResourceName, queue_path, queues, read_queue, write_queue
 from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.jobs import Demand
+from poolqueue.scheduling.jobs import Demand, Hold, Reason
 from poolqueue.scheduling.traits import Traits
 from poolqueue.scheduling.waiting import Waiting
 from tests.unit.scheduling.building import CPU, GPU
@@ -185,6 +185,17 @@ def test_alternatives_that_hardly_compress_never_outgrow_a_document() -> None:
     queue = grown(many, at_once=500)
 
     assert len(queue.lines) == 1_500
+
+
+def test_held_lines_keep_their_place_and_are_not_offered() -> None:
+    hold = Hold(reason=Reason.ON_HOLD, at=START, note="ada: the data is late")
+    first, second, third = lines(3)
+
+    queue = grown([first, replace(second, holds=(hold,)), replace(third, moves=2, moved_at=START)])
+
+    assert {line.key for line in queue.waiting()} == {first.key, third.key}
+    assert queue.held() == [replace(second, holds=(hold,))]
+    assert queue.lines[third.key].waiting.moves == 2
 
 
 @pytest.fixture

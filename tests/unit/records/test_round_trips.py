@@ -101,7 +101,7 @@ def test_a_queue(lines) -> None:
 
     shards = [stored(queue_path(NAME, shard), write_queue(queue, shard)) for shard in range(queue.shards)]
 
-    assert read_queue(shards).waiting() == lines
+    assert [line.waiting for line in read_queue(shards).lines.values()] == lines
     assert dirty == ({0} if lines else set())
     assert all(fields["schema"] == 1 for fields in shards)
 

@@ -7,12 +7,12 @@ import pytest
 
 from poolqueue.scheduling.changes import (
     NOTHING,
-    CancelAsked,
     Change,
     CustomJobEnded,
     Effect,
     SubmissionFailed,
 )
+from poolqueue.scheduling.commands import CancelAsked, Commanded, Order
 from poolqueue.scheduling.events import (
     DoubtedReadiness,
     Noted,
@@ -57,6 +57,11 @@ def failed(**changes) -> SubmissionFailed:
     return SubmissionFailed(key=KEY, **fields)
 
 
+def cancel(reason: str = "wrong") -> Commanded:
+    order = Order(command=f"c-{reason}", author="ada", reason=reason)
+    return Commanded(asked=CancelAsked(key=KEY, order=order))
+
+
 def every_change(token: str) -> list[Change]:
     """Each change that concerns one attempt."""
     return [
@@ -85,7 +90,7 @@ def job_after(change: Change, to: Job) -> Job:
 
 
 def cancelled_by_asking(start: State) -> Job:
-    return job_after(CancelAsked(key=KEY, note="ada: enough"), job_in(start))
+    return job_after(cancel("enough"), job_in(start))
 
 
 def kinds(effect: Effect) -> list[type]:
@@ -421,7 +426,7 @@ def test_what_never_ran_is_cancelled_and_then_requeued() -> None:
 
 def test_one_that_is_cancelled_for_pending_and_then_by_its_owner_ends() -> None:
     pending = PendingTooLong(key=KEY, token="t1", custom_job=NAME, waited=timedelta(minutes=31))
-    asked = job_after(CancelAsked(key=KEY, note="ada"), job_after(pending, job_in(State.SUBMITTED)))
+    asked = job_after(cancel(), job_after(pending, job_in(State.SUBMITTED)))
 
     over = job_after(ended("CANCELLED"), asked)
 
@@ -432,7 +437,7 @@ def test_one_that_is_cancelled_for_pending_and_then_by_its_owner_ends() -> None:
 
 
 def test_a_waiting_job_is_cancelled_at_once() -> None:
-    effect = done(CancelAsked(key=KEY, note="ada: enough"), job(), resource())
+    effect = done(cancel("enough"), job(), resource())
 
     assert effect.job is not None
     assert (effect.job.outcome, effect.job.reason) == (Outcome.CANCELLED, Reason.ASKED)
@@ -442,7 +447,7 @@ def test_a_waiting_job_is_cancelled_at_once() -> None:
 
 @pytest.mark.parametrize("start", [State.RESERVED, State.SUBMITTED, State.RUNNING])
 def test_one_with_a_reservation_keeps_it_until_its_custom_job_has_ended(start: State) -> None:
-    effect = done(CancelAsked(key=KEY, note="ada"), job_in(start))
+    effect = done(cancel(), job_in(start))
 
     assert effect.job is not None
     assert (effect.job.state, effect.job.cancel_reason) == (State.CANCELLING, Reason.ASKED)
@@ -450,7 +455,7 @@ def test_one_with_a_reservation_keeps_it_until_its_custom_job_has_ended(start: S
 
 
 def test_a_cancel_asked_twice_changes_nothing_more() -> None:
-    assert done(CancelAsked(key=KEY, note="again"), cancelled_by_asking(State.RUNNING)) == NOTHING
+    assert done(cancel("again"), cancelled_by_asking(State.RUNNING)) == NOTHING
 
 
 @pytest.mark.parametrize("change", [failed(), never_created(KEY, "t1")], ids=["refused", "never created"])

@@ -8,6 +8,7 @@ from poolqueue.scheduling.jobs import HISTORY_LIMIT, MOVES, IllegalMove, Job, Ou
 from tests.unit.scheduling.building import NOW, at, job
 
 LEGAL = {
+    (State.HELD, State.HELD),
     (State.HELD, State.QUEUED),
     (State.HELD, State.ENDED),
     (State.QUEUED, State.QUEUED),
@@ -27,6 +28,7 @@ LEGAL = {
     (State.RUNNING, State.CANCELLING),
     (State.RUNNING, State.ENDED),
     (State.CANCELLING, State.QUEUED),
+    (State.CANCELLING, State.CANCELLING),
     (State.CANCELLING, State.ENDED),
 }
 PAIRS = list(itertools.product(State, State))

@@ -1,0 +1,146 @@
+"""Carries out commands about single jobs: whose job it is, the change where the job is, and what is told."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import assert_never
+
+from poolqueue.commanding.records import Result, refused
+from poolqueue.cycle import settle
+from poolqueue.messages import Command, CommandKind
+from poolqueue.ports import VertexUnavailable
+from poolqueue.records import ResourceName, job_path, read_job
+from poolqueue.scheduling.commands import (
+    Already,
+    CancelAsked,
+    Commanded,
+    HoldAsked,
+    JobCommand,
+    Objection,
+    Order,
+    Refusal,
+    ReleaseAsked,
+    was_carried_out,
+)
+from poolqueue.scheduling.jobs import Job, State, job_key
+from poolqueue.system import System
+
+JOB_KINDS = frozenset({CommandKind.CANCEL, CommandKind.HOLD, CommandKind.RELEASE})
+ATTEMPTS = 5  # at a job that changes, or goes elsewhere, at the same time
+
+log = logging.getLogger(__name__)
+
+
+class JobCommander:
+    """Carries out one command about a job within one invocation."""
+
+    def __init__(self, system: System, *, deadline: datetime) -> None:
+        self._system = system
+        self._deadline = deadline
+
+    def carry_out(self, command: Command, owner: str | None) -> Result:
+        """`owner` is the team whose topic it came from, None on an administrators' topic."""
+        team = self._team(command, owner)
+        if isinstance(team, Result):
+            return team
+        asked = _asked(command, job_key(team, command.job_id or ""))
+        job = self._job(asked.key)
+        if job is None:
+            return refused(f"team {team} has no job {command.job_id}; see poolctl jobs")
+        for _ in range(ATTEMPTS):
+            if was_carried_out(job, asked.order):
+                return self._done(asked, job)
+            objection = asked.objection(job, self._system.clock())
+            if objection is not None:
+                return _told(objection)
+            job = self._changed(job, asked)
+        return refused("the job changed again and again meanwhile; ask once more")
+
+    def _changed(self, job: Job, asked: JobCommand) -> Job:
+        """The job after the change, which is made where it is: if it went elsewhere meanwhile, it is not."""
+        settle(
+            self._system,
+            ResourceName.from_key(job.resource),
+            [Commanded(asked=asked)],
+            deadline=self._deadline,
+        )
+        after = self._job(job.key)
+        assert after is not None
+        return after
+
+    def _done(self, asked: JobCommand, job: Job) -> Result:
+        match asked:
+            case CancelAsked():
+                return self._after_cancel(job)
+            case HoldAsked():
+                return _done("it is held until somebody releases it")
+            case ReleaseAsked():
+                return _done(_after_release(job))
+            case _:
+                raise AssertionError(asked)
+
+    def _after_cancel(self, job: Job) -> Result:
+        if job.state is State.ENDED:
+            return _done("cancelled; it will not run")
+        if job.custom_job is None:
+            return _done("it is being submitted; it is cancelled as soon as Vertex AI has answered")
+        try:
+            self._system.submitter.cancel(job.custom_job)
+        except VertexUnavailable as error:
+            log.warning("cancel_unanswered", extra={"job": job.key, "error": str(error)})
+            return _done("Vertex AI did not answer; the sweep asks it again within a minute")
+        return _done("Vertex AI is cancelling it; it ends shortly")
+
+    def _team(self, command: Command, owner: str | None) -> str | Result:
+        """A team's topic commands that team's jobs; administrators say whose, if there are several."""
+        if owner is not None:
+            if command.team not in {None, owner}:
+                return refused(f"this topic commands jobs of team {owner}, not of {command.team}")
+            return owner
+        teams = [team.name for team in self._system.settings.teams]
+        if command.team is None and len(teams) == 1:
+            return teams[0]
+        if command.team not in teams:
+            return refused(f"team: {command.team or '(nothing)'} is none of {', '.join(teams)}; name one")
+        assert command.team is not None
+        return command.team
+
+    def _job(self, key: str) -> Job | None:
+        fields = self._system.documents.read([job_path(key)])[0].fields
+        return None if fields is None else read_job(fields)
+
+
+def _asked(command: Command, key: str) -> JobCommand:
+    order = Order(command=command.id, author=command.author, reason=command.reason)
+    match command.kind:
+        case CommandKind.CANCEL:
+            return CancelAsked(key=key, order=order)
+        case CommandKind.HOLD:
+            return HoldAsked(key=key, order=order)
+        case CommandKind.RELEASE:
+            return ReleaseAsked(key=key, order=order)
+        case _:
+            raise AssertionError(command.kind)
+
+
+def _told(objection: Objection) -> Result:
+    match objection:
+        case Refusal(told=told):
+            return refused(told)
+        case Already(told=told):
+            return _done(told)
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _after_release(job: Job) -> str:
+    if job.state is State.HELD:
+        return f"nobody holds it any more; it is still held: {job.holds[0].note}"
+    if job.state is State.QUEUED:
+        return "it is considered again, at its place in the queue"
+    return f"released; it is {job.state.value}"
+
+
+def _done(message: str) -> Result:
+    return Result(status="done", message=message)
