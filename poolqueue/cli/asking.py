@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.session import Outside, Session
+from poolqueue.client.cancelling import default_author
 from poolqueue.messages import BadCommand, CommandKind, parse_command
 from poolqueue.ports import Documents
 
 ID_BYTES = 8
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 2.0
-LONGEST_AUTHOR = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,15 +44,6 @@ def command_body(
         told = "; ".join(f"{p.path} {p.value}: {p.problem} ({p.remedy})" for p in parsed.problems)
         raise Failure(told, Exit.USAGE)
     return body
-
-
-def default_author() -> str:
-    """`user@host` of this machine. A claim, as any author is: Pub/Sub's audit log knows who published."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"[:LONGEST_AUTHOR]
 
 
 def publish(session: Session, body: Mapping[str, str | int], *, topic: str | None) -> None:

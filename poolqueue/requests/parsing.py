@@ -127,13 +127,13 @@ def _unreadable(data: bytes, attributes: Mapping[str, str], problems: Problems) 
 def _opened(message: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
     """The envelope's settings, and what stands where a custom job should."""
     keys = [key for key in ("custom_job", "customJob") if key in message]
-    if keys or not _is_bare(message):
+    if keys or not is_bare(message):
         envelope = {key: value for key, value in message.items() if key not in keys[:1]}
         return envelope, message[keys[0]] if keys else None
     return {}, message
 
 
-def _is_bare(message: Mapping[str, Any]) -> bool:
+def is_bare(message: Mapping[str, Any]) -> bool:
     kinds = ("CustomJob", "CustomJobSpec")
     return any(known_spelling(kind, key) for kind in kinds for key in message if key not in SETTINGS)
 
