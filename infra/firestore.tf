@@ -11,7 +11,7 @@ locals {
   # Everything else is exempt: an index on every field would double what a write costs in time and storage.
   collections = toset([
     "bells", "commands", "dead_letters", "forecasts", "jobs", "paces", "queues", "resources",
-    "run_times", "settings",
+    "run_times", "serial_keys", "settings",
   ])
 }
 

@@ -48,6 +48,7 @@ def new_job(
         alternatives=tuple(_alternatives(request, home)),
         traits=_traits(request, team),
         holds=(Hold(reason=Reason.ON_HOLD, at=created, note=HOLD_ASKED),) if wishes.hold else (),
+        serial=request.ties.serial,
     )
 
 

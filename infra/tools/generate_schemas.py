@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from poolqueue.requests import commands, limits, naming, places, settings, wishes
+from poolqueue.requests import commands, limits, naming, places, settings, ties, wishes
 from poolqueue.requests.durations import LONGEST_SECONDS, LONGEST_SPAN_SECONDS, SPAN_RULE
 from poolqueue.requests.fields import ENUMS, MESSAGES
 from poolqueue.requests.normalising import snake_case
@@ -127,9 +127,11 @@ def _envelope() -> Schema:
             },
             "display_name": {"type": "string", "minLength": 1, "maxLength": limits.LONGEST_DISPLAY_NAME},
             **_wishes(),
+            **_ties(),
             "alternatives": {"type": "array", "maxItems": places.MOST_ALTERNATIVES, "items": _place()},
             "custom_job": custom_job,
         },
+        "dependentRequired": {"serial_limit": ["serial_key"]},
         "anyOf": [
             {"properties": {"custom_job": {"$ref": "#/$defs/WithHome"}}},
             {"properties": {"alternatives": {"minItems": 1}}, "required": ["alternatives"]},
@@ -153,6 +155,13 @@ def _wishes() -> Schema:
         "deadline": _ZONED_TIME,
         "max_wait": _SPAN,
         "hold": {"type": "boolean", "default": False},
+    }
+
+
+def _ties() -> Schema:
+    return {
+        "serial_key": {"type": "string", "pattern": f"^{ties.SERIAL_KEY_RULE}$"},
+        "serial_limit": {"type": "integer", "minimum": 1, "maximum": ties.HIGHEST_SERIAL_LIMIT, "default": 1},
     }
 
 

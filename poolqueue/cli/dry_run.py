@@ -9,6 +9,7 @@ from datetime import datetime
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.config import Settings, Team
 from poolqueue.cycle.draft import waiting_line
+from poolqueue.cycle.serial_keys import keys_elsewhere
 from poolqueue.messages import BadRequest, JobRequest, Problem
 from poolqueue.ports import Documents
 from poolqueue.records import ResourceName, job_path, read_job
@@ -151,7 +152,7 @@ class DryRun:
         snapshot = self._snapshot(name)
         if snapshot is None:
             return None
-        board = snapshot.board(self.now)
+        board = self._board(job, snapshot)
         if grown is not None:
             board = board.copy(resource=_grown(snapshot.resource, *grown), now=self.now)
         base = self._course(name, board, snapshot.slots, grown or ("", 0))
@@ -161,9 +162,15 @@ class DryRun:
         snapshot = self._snapshot(ResourceName.from_key(job.resource))
         if snapshot is None:
             return None
-        board = snapshot.board(self.now)
+        board = self._board(job, snapshot)
         board.add(waiting_line(job))
         return expected_of(snapshot, board, now=self.now, of={job.key}).get(job.key)
+
+    def _board(self, job: Job, snapshot: Snapshot) -> Board:
+        """What is known, and who has the serial key of this job at other resources."""
+        name = ResourceName.from_key(job.resource)
+        own = keys_elsewhere(self.reader.documents, name, [waiting_line(job)])
+        return replace(snapshot, elsewhere={**snapshot.elsewhere, **own}).board(self.now)
 
     def _course(self, name: ResourceName, board: Board, slots: int, grown: tuple[str, int]) -> Course:
         key = (name.key, *grown)

@@ -165,6 +165,7 @@ class Draft:
             traits=job.traits,
             preemptions=_preemptions_left(job, max_preemptions),
             passes=admit.passes,
+            serial=job.serial,
         )
         self.apply(Reserved(reservations=(reservation,)))
         self._set(reserved)
@@ -353,6 +354,7 @@ def waiting_line(job: Job) -> Waiting:
         moves=job.moves,
         moved_at=job.moved_at,
         holds=job.holds,
+        serial=job.serial,
     )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from itertools import chain
 
 from poolqueue.cycle.goals import Goals, Regions
+from poolqueue.cycle.serial_keys import SerialKeys
 from poolqueue.cycle.sites import Site, read_sites
 from poolqueue.ports import Conflict, Create, Replace, Write
 from poolqueue.records import (
@@ -79,11 +80,13 @@ class Elsewhere:
         self._seen: set[str] = set()
         self._again = LOOKS_AGAIN
 
-    def look(self, system: System, decision: Decision, *, now: datetime) -> Looked:
+    def look(self, system: System, decision: Decision, serial: SerialKeys, *, now: datetime) -> Looked:
         """Add to the decision who goes elsewhere, and who can run nowhere."""
         self._system = system  # by whose settings the round decides
         waits = list(_may_go(decision, now))
         due = [wait for wait in waits if self._is_due(wait.waiting, now)]
+        serial.look(wait.waiting for wait in due)
+        due = [wait for wait in due if serial.is_free(wait.waiting)]
         courted = self._look_for(decision, due, now) if due else ()
         opening = next_opening((wait.waiting for wait in waits), self._name.key, now)
         keys = {wait.waiting.key for wait in due}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from poolqueue.cycle.draft import Draft
+from poolqueue.cycle.serial_keys import SerialKeys
 from poolqueue.records import ResourceName, read_run_times, run_times_path, write_run_times
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
@@ -20,26 +21,40 @@ PENDING_LIMIT = 200  # outcomes; more are not left to the sweep
 FEW = 140  # waiting jobs, which are soon decided on twice
 
 
-def decided_unaided(draft: Draft, policy: Policy, *, now: datetime) -> Decision | None:
+def decided_unaided(draft: Draft, policy: Policy, keys: SerialKeys, *, now: datetime) -> Decision | None:
     """The decision, if run times make no difference to it: the few jobs that wait are of a single team, and
     all of them can start, or none whatever the run times are.
     """
     waiting = draft.waiting()
     if len(waiting) > FEW or len({line.team for line in waiting}) > 1:
         return None
-    board = Board(draft.resource, waiting, policy=policy, expectations=TimeoutsOnly(), now=now)
+    board = Board(
+        draft.resource,
+        waiting,
+        policy=policy,
+        expectations=TimeoutsOnly(),
+        now=now,
+        elsewhere=keys.elsewhere,
+    )
     decision = decide(board, now=now, slots=FEW)
     is_clear = decision.obstacle is not None or next(decision.waits(), None) is None
     return decision if is_clear else None
 
 
 def informed_board(
-    system: System, name: ResourceName, draft: Draft, policy: Policy, *, now: datetime
+    system: System, name: ResourceName, draft: Draft, policy: Policy, keys: SerialKeys, *, now: datetime
 ) -> Board:
     """A board to decide on with what is known of run times."""
     stored = system.run_times.of(system.documents, name, now=now)
     known = expectations_of(stored, draft.resource, now=now)
-    return Board(draft.resource, draft.waiting(), policy=policy, expectations=known, now=now)
+    return Board(
+        draft.resource,
+        draft.waiting(),
+        policy=policy,
+        expectations=known,
+        now=now,
+        elsewhere=keys.elsewhere,
+    )
 
 
 def learn(system: System, name: ResourceName, draft: Draft, *, now: datetime) -> RunTimes:

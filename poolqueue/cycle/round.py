@@ -14,7 +14,8 @@ from poolqueue.cycle.draft import Admission, Draft, Moved
 from poolqueue.cycle.elsewhere import Elsewhere, Looked
 from poolqueue.cycle.learning import PENDING_LIMIT, decided_unaided, informed_board, learn
 from poolqueue.cycle.pacing import Slots
-from poolqueue.cycle.snapshot import COMMIT_BYTES, Snapshot, body_bytes, read_snapshot
+from poolqueue.cycle.serial_keys import LOOKS, SerialKeys
+from poolqueue.cycle.snapshot import COMMIT_BYTES, INBOX_LIMIT, Snapshot, body_bytes, read_snapshot
 from poolqueue.observation import look, reserved_tokens
 from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path
@@ -56,7 +57,8 @@ class Asked:
 class Round:
     """What a round committed. `cancels`: custom jobs that are now to be cancelled; `more`: there is work that
     this commit could not carry; `due`: when time alone changes something. `goals` are the keys of resources
-    that jobs have gone to, `suitors` of those that are to be told of free replicas.
+    that jobs have gone to, `suitors` of those that are to be told of free replicas, `told` of those where a
+    job waits for a serial key that came free.
     """
 
     moved: Mapping[str, Moved] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Round:
     due: datetime | None = None
     goals: Sequence[str] = ()
     suitors: Sequence[str] = ()
+    told: Sequence[str] = ()
     looked: Looked | None = None
 
 
@@ -85,28 +88,46 @@ def run_round(
     draft.apply(*asked.events)
     for change in asked.changes:
         draft.change(change)
-    for ending in snapshot.endings:
-        draft.end(ending)
+    _end_noted(snapshot, draft)
     draft.take_up_held()
+    keys = SerialKeys(system.documents, name)
+    keys.release(snapshot.resource, draft.resource, now=system.clock())
     decision: Decision | None = None
     looked: Looked | None = None
     policy = policy_of(system.settings, name.id)
     if asked.admit and _has_room(draft):
         _refresh(system, snapshot, draft)
-        decision = _decide(system, name, draft, policy, slots, admit=not snapshot.more_arrivals)
+        decision = _decide(
+            system, name, draft, policy, slots=slots, keys=keys, admit=not snapshot.more_arrivals
+        )
         decision.expires += expired(draft.held(), system.clock())
         if not snapshot.more_arrivals:
-            looked = elsewhere.look(system, decision, now=system.clock())
-    drawing = _Drawing(system, snapshot, draft, policy, within=asked.submit_within)
+            looked = elsewhere.look(system, decision, keys, now=system.clock())
+    drawing = _Drawing(system, snapshot, draft, policy, keys, within=asked.submit_within)
     if decision is not None:
         drawing.add(decision)
     pending, learned = len(draft.resource.outcomes), None
     if pending > PENDING_LIMIT or (asked.learn and pending):
         learned = learn(system, name, draft, now=system.clock())
+    for write in keys.writes(snapshot.resource, draft.resource, decision):
+        draft.write(write)
     done = _commit(system, draft, decision, slots, announced=announced, drawing=drawing)
+    done = replace(done, told=[*keys.told])
     if learned is not None:
         system.run_times.keep(name, learned, now=system.clock())
     return done if looked is None else replace(done, due=_earliest(done.due, looked.opening), looked=looked)
+
+
+def _end_noted(snapshot: Snapshot, draft: Draft) -> None:
+    """As many as one commit can carry: with each that has a serial key, the key is written too."""
+    room = INBOX_LIMIT
+    for ending in snapshot.endings:
+        reservation = draft.resource.reservations.get(ending.token)
+        room -= 1 if reservation is None or reservation.serial is None else 2
+        if room < 0:
+            snapshot.more_endings = True
+            return
+        draft.end(ending)
 
 
 def _has_room(draft: Draft) -> bool:
@@ -137,24 +158,36 @@ def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
 
 
 def _decide(
-    system: System, name: ResourceName, draft: Draft, policy: Policy, slots: Slots, *, admit: bool
+    system: System,
+    name: ResourceName,
+    draft: Draft,
+    policy: Policy,
+    *,
+    slots: Slots,
+    keys: SerialKeys,
+    admit: bool,
 ) -> Decision:
     """Decide as if there were slots enough, take those that it needs, and decide with what was granted.
 
     Without `admit` nothing is to start yet: as long as there are arrivals that nobody has looked at, one of
-    them may come before those that would start now.
+    them may come before those that would start now. Who has a serial key elsewhere is looked up for those
+    that would start; then it is decided again.
     """
     now = system.clock()
     board: Board | None = None
-    decision = decided_unaided(draft, policy, now=now)
-    if decision is None:
-        board = informed_board(system, name, draft, policy, now=now)
-        decision = decide(board, now=now, slots=ADMISSIONS_LIMIT)
+    for _ in range(LOOKS):
+        decision = None if board else decided_unaided(draft, policy, keys, now=now)
+        if decision is None:
+            board = board or informed_board(system, name, draft, policy, keys, now=now)
+            decision = decide(board, now=now, slots=ADMISSIONS_LIMIT)
+        if not keys.look(admit.waiting for admit in decision.admits):
+            break
+    assert decision is not None
     wanted = len(decision.admits) if admit else 0
     granted = slots.hold(wanted)
     if granted == wanted:
         return decision
-    board = board or informed_board(system, name, draft, policy, now=now)
+    board = board or informed_board(system, name, draft, policy, keys, now=now)
     return decide(board, now=now, slots=granted)
 
 
@@ -165,13 +198,22 @@ class _Drawing:
     """
 
     def __init__(
-        self, system: System, snapshot: Snapshot, draft: Draft, policy: Policy, *, within: timedelta
+        self,
+        system: System,
+        snapshot: Snapshot,
+        draft: Draft,
+        policy: Policy,
+        keys: SerialKeys,
+        *,
+        within: timedelta,
     ) -> None:
         self._system = system
         self._snapshot = snapshot
         self._draft = draft
         self._policy = policy
+        self._keys = keys
         self._within = within
+        self._admissions = ADMISSIONS_LIMIT
         self._bytes = COMMIT_BYTES
         self._lines = NEW_LINES_LIMIT
         self.cancels: list[str] = []
@@ -247,11 +289,14 @@ class _Drawing:
         self.more = self.more or any(plan.key in left for plan in decision.planned)
 
     def _admit(self, admit: Admit) -> None:
+        if not self._keys.is_known(admit.waiting):
+            return  # too many keys were to be looked up: it waits for a later round
         job = self._waiting_job(admit.waiting.key)
         if job is None:
             return
         self._bytes -= body_bytes(job)
-        if self._bytes < 0 and self._draft.admissions:
+        self._admissions -= 1 if job.serial is None else 2
+        if (self._bytes < 0 or self._admissions < 0) and self._draft.admissions:
             self.more = True
             return
         self._draft.admit(

@@ -237,9 +237,11 @@ class _Cycle:
         return replace(done, more=True) if again else done
 
     def _tell_others(self, done: Round) -> None:
-        """Those whom jobs have gone to, and whose jobs would come here. What is not told, sweeps find."""
+        """Those whom jobs have gone to, who waits for a serial key that came free, and whose jobs would come
+        here. What is not told, sweeps find.
+        """
         try:
-            for key in done.goals:
+            for key in [*done.goals, *done.told]:
                 self._ask_for(ResourceName.from_key(key))
             for key in done.suitors:
                 self._ask_for(ResourceName.from_key(key), elsewhere=True)

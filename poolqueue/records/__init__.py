@@ -1,4 +1,4 @@
-"""How jobs, resources, queues, bells, paces and settings are written as documents, and read back."""
+"""How jobs, resources, queues, bells, paces, serial keys and settings are written and read."""
 
 from poolqueue.records.bells import Bell, bell_path, read_bell, write_bell
 from poolqueue.records.forecasts import forecasts_path, read_scorecard, write_scorecard
@@ -15,6 +15,7 @@ from poolqueue.records.paces import read_pace, write_pace
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
 from poolqueue.records.resources import read_resource, write_resource
 from poolqueue.records.run_times import read_run_times, run_times_path, write_run_times
+from poolqueue.records.serial_keys import read_serial_key, serial_key_path, write_serial_key
 from poolqueue.records.settings import SettingsVersion, read_settings_version
 
 __all__ = [
@@ -38,10 +39,12 @@ __all__ = [
     "read_resource",
     "read_run_times",
     "read_scorecard",
+    "read_serial_key",
     "read_settings_version",
     "region_key",
     "resource_path",
     "run_times_path",
+    "serial_key_path",
     "write_bell",
     "write_job",
     "write_pace",
@@ -49,4 +52,5 @@ __all__ = [
     "write_resource",
     "write_run_times",
     "write_scorecard",
+    "write_serial_key",
 ]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from poolqueue.records.names import SCHEMA
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 _Member = TypeVar("_Member", Outcome, Reason)
@@ -45,7 +46,7 @@ _PLAIN = (
 ARRIVAL_FIELDS = (
     "team", "job_id", "variant", "resource", "priority", "created", "state", "inbox", "demands", "attempt",
     "not_before", "deadline", "max_wait", "traits", "alternatives", "preemptions", "max_preemptions", "moves",
-    "moved_at",
+    "moved_at", "serial",
 )  # fmt: skip
 _LEFT_OUT = {"digest": "", "display_name": "", "custom_job_body": "", "tokens": (), "history": ()}
 
@@ -100,6 +101,7 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         alternatives=tuple(Alternative(**each) for each in fields.get("alternatives", ())),
         holds=tuple(_read_hold(each) for each in fields.get("holds", ())),
         traits=read_traits(fields.get("traits")),
+        serial=read_serial(fields.get("serial")),
     )
 
 
@@ -119,11 +121,17 @@ def _write_wishes(job: Job) -> dict[str, Any]:
     }
     if job.traits != NO_TRAITS:
         fields["traits"] = write_traits(job.traits)
+    if job.serial is not None:
+        fields["serial"] = {"key": job.serial.key, "limit": job.serial.limit}
     return {name: value for name, value in fields.items() if value}
 
 
 def _read_hold(fields: Mapping[str, Any]) -> Hold:
     return Hold(reason=Reason(fields["reason"]), at=fields["at"], note=fields["note"])
+
+
+def read_serial(fields: Mapping[str, Any] | None) -> Serial | None:
+    return None if fields is None else Serial(**fields)
 
 
 def write_traits(traits: Traits) -> dict[str, Any]:

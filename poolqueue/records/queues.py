@@ -18,6 +18,7 @@ from poolqueue.records.moments import from_micros, to_micros
 from poolqueue.records.names import SCHEMA, ResourceName
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand, Hold, Reason
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 from poolqueue.scheduling.waiting import Waiting
 
@@ -27,6 +28,7 @@ SHARD_LINES = 20_000
 
 # What a line lacks that was written before these were known.
 _ADDED = (0, 0, None, None, 0, None)
+_MOVED: Sequence[Any] = (0, None, (), None)  # and what only some lines have
 
 _Demands = tuple[Demand, ...]
 _Alternatives = tuple[Alternative, ...]
@@ -199,7 +201,7 @@ def _read_line(
 ) -> Waiting:
     team, job_id, priority, arrived, its_demands, attempt, not_before, is_new, *added = line
     its_traits, its_alternatives, expires, deadline, preemptions, max_preemptions, *moved = added or _ADDED
-    moves, moved_at, *holds = moved or (0, None)
+    moves, moved_at, holds, serial = [*moved, *_MOVED[len(moved) :]]
     return Waiting(
         team=team,
         job_id=job_id,
@@ -217,10 +219,8 @@ def _read_line(
         max_preemptions=max_preemptions,
         moves=moves,
         moved_at=_maybe_moment(moved_at),
-        holds=tuple(
-            Hold(reason=Reason(reason), at=from_micros(at), note=note)
-            for reason, at, note in (holds[0] if holds else ())
-        ),
+        holds=tuple(Hold(reason=Reason(reason), at=from_micros(at), note=note) for reason, at, note in holds),
+        serial=None if serial is None else Serial(key=serial[0], limit=serial[1]),
     )
 
 
@@ -228,9 +228,12 @@ def _write_line(line: Waiting, demands: int, traits: int, alternatives: int) -> 
     fields = [line.team, line.job_id, line.priority, to_micros(line.arrived), demands]
     fields += [line.attempt, _maybe_micros(line.not_before), int(line.is_new)]
     rest = [traits, alternatives, _maybe_micros(line.expires), _maybe_micros(line.deadline)]
-    moved = [line.moves, _maybe_micros(line.moved_at)] if line.moves or line.holds else []
-    held = [[[each.reason.value, to_micros(each.at), each.note] for each in line.holds]] if line.holds else []
-    return [*fields, *rest, line.preemptions, line.max_preemptions, *moved, *held]
+    held = [[each.reason.value, to_micros(each.at), each.note] for each in line.holds]
+    serial = None if line.serial is None else [line.serial.key, line.serial.limit]
+    some = [line.moves, _maybe_micros(line.moved_at), held, serial]
+    while some and not some[-1]:
+        some.pop()
+    return [*fields, *rest, line.preemptions, line.max_preemptions, *some]
 
 
 def _maybe_micros(at: datetime | None) -> int | None:

@@ -30,6 +30,7 @@ from poolqueue.scheduling.pools import (
     Unannounced,
     Use,
 )
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import Traits
 
 DAY_SECONDS = 86_400
@@ -228,12 +229,13 @@ def _write_reservation(each: Reservation, keys: _Numbers, traits: dict[Traits, i
         _micros(each.started),
         each.preemptions,
         int(each.passes),
+        *([] if each.serial is None else [each.serial.key, each.serial.limit]),
     ]
 
 
 def _read_reservation(row: list[Any], keys: list[PoolKey], traits: list[Traits]) -> Reservation:
     token, team, job_id, attempt, numbers, reserved_at, submit_by, number, running, *rest = row
-    absent_since, cancelled_at, priority, place, started, preemptions, passes = rest
+    absent_since, cancelled_at, priority, place, started, preemptions, passes, *serial = rest
     return Reservation(
         token=token,
         team=team,
@@ -251,6 +253,7 @@ def _read_reservation(row: list[Any], keys: list[PoolKey], traits: list[Traits])
         started=_moment(started),
         preemptions=preemptions,
         passes=bool(passes),
+        serial=Serial(key=serial[0], limit=serial[1]) if serial else None,
     )
 
 

@@ -16,6 +16,7 @@ from poolqueue.requests.normalising import known_spelling, normalised
 from poolqueue.requests.places import Place, Places, read_places
 from poolqueue.requests.reading import Unreadable, read_mapping
 from poolqueue.requests.settings import DEFAULT_PRIORITY, SETTINGS, Settings, is_transports, read_settings
+from poolqueue.requests.ties import Ties
 from poolqueue.requests.wishes import Wishes
 from poolqueue.scheduling.problems import Problem
 from poolqueue.scheduling.specs import canonical_disk, canonical_machine
@@ -54,6 +55,7 @@ class JobRequest:
     images: tuple[str, ...]
     digest: str
     wishes: Wishes
+    ties: Ties
     alternatives: tuple[Place, ...]
     arguments: tuple[str, ...]
 
@@ -208,6 +210,7 @@ def _job_request(
         images=_images(spec["workerPoolSpecs"]),
         digest=_digest(settings, home, places.alternatives, custom_job),
         wishes=settings.wishes,
+        ties=settings.ties,
         alternatives=places.alternatives,
         arguments=_arguments(spec["workerPoolSpecs"]),
     )
@@ -216,10 +219,10 @@ def _job_request(
 def _digest(
     settings: Settings, home: ResourceName, alternatives: tuple[Place, ...], custom_job: Mapping[str, Any]
 ) -> str:
-    """A request without wishes and alternatives has the digest that it had before there were any."""
+    """A request without wishes, ties and alternatives has the digest that it had before there were any."""
     priority = DEFAULT_PRIORITY if settings.priority is None else settings.priority
     content: list[Any] = [priority, home.project, home.location, custom_job]
-    wishes: dict[str, Any] = dict(settings.wishes.canonical())
+    wishes: dict[str, Any] = {**settings.wishes.canonical(), **settings.ties.canonical()}
     if alternatives:
         wishes["alternatives"] = [place.canonical() for place in alternatives]
     return _sha256(json.dumps([*content, wishes] if wishes else content, sort_keys=True).encode())

@@ -10,10 +10,11 @@ from poolqueue.requests.collecting import Problems
 from poolqueue.requests.naming import ID_RULE, is_id
 from poolqueue.requests.normalising import did_you_mean, whole_number
 from poolqueue.requests.reading import Unreadable, read_json
+from poolqueue.requests.ties import TIES, Ties, read_ties
 from poolqueue.requests.wishes import WISHES, Wishes, read_wishes
 
 LOWEST_PRIORITY, DEFAULT_PRIORITY, HIGHEST_PRIORITY = 0, 50, 100
-SETTINGS = ("job_id", "priority", "display_name", *WISHES, "alternatives")
+SETTINGS = ("job_id", "priority", "display_name", *WISHES, *TIES, "alternatives")
 
 _LATER = frozenset(
     {
@@ -40,6 +41,9 @@ _MEANT = {
     "queue_timeout": "max_wait",
     "ttl": "max_wait",
     "preemptible": "max_preemptions",
+    "mutex": "serial_key",
+    "concurrency_key": "serial_key",
+    "concurrency_limit": "serial_limit",
     "fallbacks": "alternatives",
 }
 _IN_JSON = frozenset({"alternatives", "hold"})
@@ -55,6 +59,7 @@ class Settings:
     priority: int | None
     display_name: str | None
     wishes: Wishes
+    ties: Ties
     alternatives: tuple[str, Any]
 
 
@@ -71,6 +76,7 @@ def read_settings(envelope: Mapping[str, Any], attributes: Mapping[str, str], pr
         priority=_priority(given, problems),
         display_name=_display_name(given, problems),
         wishes=read_wishes(given, problems),
+        ties=read_ties(given, problems),
         alternatives=given.get("alternatives", ("", None)),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -20,6 +20,7 @@ from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, Poo
 from poolqueue.scheduling.planning import Ends
 from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.pools import PoolKey, Reservation, Resource, free
+from poolqueue.scheduling.serial_keys import Holder, KeyName, Keys, Serial, SerialKey
 from poolqueue.scheduling.sharing import Holdings, Quotas, Uses
 from poolqueue.scheduling.traits import Traits
 from poolqueue.scheduling.waiting import Waiting
@@ -32,7 +33,8 @@ Place = tuple[int, datetime, str, str]
 
 @dataclass(kw_only=True, eq=False)
 class Group:
-    """Waiting jobs of one team that ask for the same and resemble one another, ordered by `place`.
+    """Waiting jobs of one team that ask for the same, the same serial key if any, and resemble one another,
+    ordered by `place`.
 
     `wanted` is empty where `problems` say that no pools can serve them.
     """
@@ -44,6 +46,7 @@ class Group:
     assignments: tuple[Assignment, ...] = ()
     problems: tuple[MatchProblem, ...] = ()
     lines: list[Waiting] = field(default_factory=list)
+    serial: Serial | None = None
 
     def add(self, line: Waiting) -> None:
         insort(self.lines, line, key=self.place)
@@ -63,7 +66,7 @@ def by_arrival(line: Waiting) -> Place:
     return (0, line.arrived, line.team, line.job_id)
 
 
-_GroupKey = tuple[str, int, int]
+_GroupKey = tuple[str, int, int, Serial | None]
 _Kind = TypeVar("_Kind", bound=Hashable)
 
 
@@ -82,7 +85,9 @@ class _Interned(Generic[_Kind]):
 
 
 class Board:
-    """`resource` changes by `apply` alone, and `queue` by `add` and `remove`."""
+    """`resource` changes by `apply` alone, and `queue` by `add` and `remove`. `elsewhere`: who has which
+    serial keys at other resources, as far as that was looked up.
+    """
 
     def __init__(
         self,
@@ -92,8 +97,10 @@ class Board:
         policy: Policy,
         expectations: Expectations,
         now: datetime,
+        elsewhere: Mapping[KeyName, SerialKey] | None = None,
     ) -> None:
         self.resource = resource
+        self.elsewhere = {} if elsewhere is None else elsewhere
         self.policy = policy
         self.expectations = expectations
         self.groups: dict[_GroupKey, Group] = {}
@@ -117,6 +124,7 @@ class Board:
         self.names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
         self.held: Counter[tuple[str, PoolKey]] = Counter()
         self.passers: dict[str, Reservation] = {}
+        self._key_holders: dict[KeyName, dict[str, Holder]] = {}
         self.ends = Ends()
         self._holdings = Holdings(resource, self.policy.share_half_life, now=now)
         for reservation in resource.reservations.values():
@@ -154,6 +162,7 @@ class Board:
             policy=self.policy if policy is None else policy,
             expectations=self.expectations,
             now=now,
+            elsewhere=self.elsewhere,
         )
         twin._demands, twin._traits = self._demands, self._traits
         twin.timed, twin.groups = dict(self.timed), dict(self.groups)
@@ -181,10 +190,10 @@ class Board:
         return group
 
     def _group_key(self, line: Waiting) -> _GroupKey:
-        return (line.team, id(self._demands.of(line.demands)), id(self._traits.of(line.traits)))
+        return (line.team, id(self._demands.of(line.demands)), id(self._traits.of(line.traits)), line.serial)
 
     def _new_group(self, line: Waiting) -> Group:
-        group = Group(team=line.team, traits=line.traits, place=self._place)
+        group = Group(team=line.team, traits=line.traits, place=self._place, serial=line.serial)
         match = match_pools(line.demands, self._specs)
         if isinstance(match, Matched):
             group.wanted, group.assignments = match.demands, match.assignments
@@ -239,6 +248,15 @@ class Board:
         self._holdings.count(reservation, sign)
         for key, n in reservation.replicas.items():
             self.held[reservation.team, key] += sign * n
+        if reservation.serial is not None:
+            self._count_key(reservation, reservation.serial, sign)
+
+    def _count_key(self, reservation: Reservation, serial: Serial, sign: int) -> None:
+        holders = self._key_holders.setdefault((reservation.team, serial.key), {})
+        if sign > 0:
+            holders[reservation.token] = holder(reservation, serial)
+        else:
+            holders.pop(reservation.token, None)
 
     # --- teams
 
@@ -249,6 +267,12 @@ class Board:
     def uses(self, now: datetime) -> Uses:
         """With a count of their own of who holds what, to be added to by one decision."""
         return Uses(self.resource, self.policy, self._holdings, now=now)
+
+    # --- serial keys
+
+    def keys(self, now: datetime) -> Keys:
+        """Who has which, to be added to by one decision."""
+        return Keys(self._key_holders, self.elsewhere, now=now)
 
     # --- expected ends
 
@@ -267,6 +291,18 @@ class Board:
             elapsed = max(0.0, (now - reservation.since).total_seconds())
             left = self.expectations.left_seconds(reservation.traits, elapsed)
         self.ends.add(reservation.token, seconds_of(now) + left, reservation.replicas)
+
+
+def holder(reservation: Reservation, serial: Serial, *, resource: str = "") -> Holder:
+    """Of a serial key, from the reservation on; `resource` is the key of where it is."""
+    return Holder(
+        token=reservation.token,
+        job_id=reservation.job_id,
+        attempt=reservation.attempt,
+        resource=resource,
+        limit=serial.limit,
+        since=reservation.reserved_at,
+    )
 
 
 def specs(resource: Resource) -> list[PoolSpec]:

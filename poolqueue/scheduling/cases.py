@@ -13,6 +13,7 @@ from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.matching import Assignment, Matched, PoolSpec, match_pools
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Pool, PoolKey, Resource
+from poolqueue.scheduling.serial_keys import Holder
 from poolqueue.scheduling.waiting import Waiting
 
 
@@ -52,6 +53,12 @@ class Case:
         for each in self.assignments:
             wanted[each.key] = wanted.get(each.key, 0) + replicas[each.index]
         return wanted
+
+    @property
+    def key_holders(self) -> list[Holder]:
+        """Who has its serial key, if it has one."""
+        serial = self.line.serial
+        return [] if serial is None else self.board.keys(self.now).holders((self.line.team, serial.key))
 
     # --- changed
 

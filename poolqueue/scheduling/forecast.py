@@ -27,6 +27,7 @@ from poolqueue.scheduling.pools import PoolKey, total
 from poolqueue.scheduling.scorecard import UNCORRECTED, Correction
 from poolqueue.scheduling.traits import Traits
 from poolqueue.scheduling.turns import in_turn
+from poolqueue.scheduling.verdicts import Wait
 from poolqueue.scheduling.waiting import Waiting
 
 JOBS_LIMIT = 200
@@ -133,20 +134,20 @@ class _Making:
 
     def _blocked(self, decision: Decision) -> dict[str, NoEstimate]:
         """Those that lack what others than the queue hold, or keep closed, or that are refused."""
-        waits = {
-            wait.waiting.key: wait.reason for wait in decision.waits() if wait.waiting.key in self._lines
-        }
-        found = {key: reason for key, reason in waits.items() if self._lacks_what_others_hold(key, reason)}
+        waits = {wait.waiting.key: wait for wait in decision.waits() if wait.waiting.key in self._lines}
+        found = {key: wait.reason for key, wait in waits.items() if self._lacks_what_others_hold(key, wait)}
         found |= {
             each.waiting.key: each.reason for each in decision.rejects if each.waiting.key in self._lines
         }
         return {key: NoEstimate(why=WhyNot.BLOCKED, reason=reason) for key, reason in found.items()}
 
-    def _lacks_what_others_hold(self, key: str, reason: Reason) -> bool:
+    def _lacks_what_others_hold(self, key: str, wait: Wait) -> bool:
         resource, wanted = self._board.resource, self._board.group_of(self._lines[key]).wanted
         lasting = total([resource.foreign, resource.surplus])
         is_out_of_reach = any(n > self._board.capacity[pool] - lasting[pool] for pool, n in wanted)
-        return is_out_of_reach or not wanted or reason is Reason.DRAINED
+        taken = wait.block.taken
+        is_key_elsewhere = taken is not None and taken.is_elsewhere and taken.until is None
+        return is_out_of_reach or not wanted or is_key_elsewhere or wait.reason is Reason.DRAINED
 
     # --- samples
 

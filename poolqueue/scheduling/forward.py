@@ -171,6 +171,7 @@ class _Run:
             running=True,
             priority=line.priority,
             traits=line.traits,
+            serial=line.serial,
             preemptions=max(0, min(most, _or(line.max_preemptions, most)) - line.preemptions),
             passes=admit.passes,
         )
@@ -210,6 +211,7 @@ def _waiting_again(reservation: Reservation) -> Waiting:
         demands=tuple(demands),
         attempt=reservation.attempt,
         traits=reservation.traits,
+        serial=reservation.serial,
         max_preemptions=max(0, reservation.preemptions - 1),
     )
 

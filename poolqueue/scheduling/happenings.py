@@ -11,6 +11,7 @@ from poolqueue.scheduling.cases import Case
 from poolqueue.scheduling.forward import expected_left
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import PoolKey, Reservation
+from poolqueue.scheduling.serial_keys import Taken
 from poolqueue.scheduling.verdicts import Block
 
 
@@ -56,7 +57,16 @@ class SlotComesFree:
     """The pace of requests to Vertex AI allows one more, within a minute."""
 
 
-Happening = AttemptEnds | JobStarts | TimeComes | Resumption | Sweep | SettingsChange | SlotComesFree
+@dataclass(frozen=True, kw_only=True)
+class KeyComesFree:
+    """Enough of the jobs that have its serial key end, of which these are the first; nobody says when."""
+
+    holders: tuple[str, ...]
+
+
+Happening = (
+    AttemptEnds | JobStarts | TimeComes | Resumption | Sweep | SettingsChange | SlotComesFree | KeyComesFree
+)
 
 
 def happenings(case: Case, block: Block) -> tuple[Happening, ...]:
@@ -76,6 +86,8 @@ def happenings(case: Case, block: Block) -> tuple[Happening, ...]:
             return (JobStarts(key=block.ahead, at=block.start),)
         case Reason.PACED:
             return (SlotComesFree(),)
+        case Reason.SERIAL_KEY_TAKEN if block.taken is not None and block.until is None:
+            return (_end_freeing(case, block.taken),)
         case Reason.TOO_MANY_RESERVATIONS:
             return _known(_end_giving(case, {}, lambda _: True))
         case _ if block.until is not None:
@@ -101,6 +113,20 @@ def _end_giving(
             return AttemptEnds(key=reservation.key, at=at, others=others)
         others += 1
     return None
+
+
+def _end_freeing(case: Case, taken: Taken) -> Happening:
+    """The end by which so few have its serial key as it allows; only here ends are expected."""
+    here = [
+        (at, each)
+        for at, each in _ends(case)
+        if each.serial is not None and (each.team, each.serial.key) == (case.line.team, taken.serial.key)
+    ]
+    needed = taken.count - taken.limit + 1
+    if taken.is_elsewhere or needed > len(here):
+        return KeyComesFree(holders=taken.names)
+    at, last = here[needed - 1]
+    return AttemptEnds(key=last.key, at=at, others=needed - 1)
 
 
 def _ends(case: Case) -> list[tuple[datetime, Reservation]]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 # With a request of the largest size, a job's document stays below the store's limit of 1 MiB.
@@ -58,6 +59,7 @@ class Reason(StrEnum):
     DRAINED = "drained"
     NOT_YET = "not_yet"
     BACKING_OFF = "backing_off"
+    SERIAL_KEY_TAKEN = "serial_key_taken"
     TEAM_AT_MAXIMUM = "team_at_maximum"
     NEEDS_REPLICAS = "needs_replicas"
     REPLICAS_GUARANTEED = "replicas_guaranteed"
@@ -194,6 +196,7 @@ class Job:
     moves: int = 0
     moved_at: datetime | None = None
     holds: tuple[Hold, ...] = ()
+    serial: Serial | None = None
 
     @property
     def expires(self) -> datetime | None:

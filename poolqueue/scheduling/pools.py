@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from poolqueue.scheduling.jobs import Reason, job_key
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 RESERVATIONS_LIMIT = 2_000
@@ -61,6 +62,7 @@ class Reservation:
     started: datetime | None = None
     preemptions: int = 0
     passes: bool = False
+    serial: Serial | None = None
 
     @property
     def key(self) -> str:

@@ -35,7 +35,8 @@ MARGIN_SECONDS = 300.0
 MARGIN_PART = 0.2
 
 # While a job waits for these, its own resource is as good as any, or will be soon.
-_SOON = {Reason.PACED, Reason.CAPACITY_REFUSED, Reason.QUOTA, Reason.TOO_MANY_RESERVATIONS}
+_EVERYWHERE = {Reason.PACED, Reason.SERIAL_KEY_TAKEN}
+_SOON = {*_EVERYWHERE, Reason.CAPACITY_REFUSED, Reason.QUOTA, Reason.TOO_MANY_RESERVATIONS}
 _IN_TURN = {Reason.NEEDS_REPLICAS, Reason.BEHIND_PLANNED_START}
 
 
@@ -140,7 +141,7 @@ def relocations(
 
 def _may_leave(wait: Wait, now: datetime) -> bool:
     line = wait.waiting
-    return wait.reason is not Reason.PACED and is_awake(line, now) and is_rested(line, now)
+    return wait.reason not in _EVERYWHERE and is_awake(line, now) and is_rested(line, now)
 
 
 def _may_wait_elsewhere(line: Waiting, now: datetime) -> bool:

@@ -92,6 +92,17 @@ class ShorterTimeout:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HigherSerialLimit:
+    """Ask for it with a serial limit of so many; size: the limit."""
+
+    to: int
+
+    def apply(self, case: Case) -> Case:
+        assert case.line.serial is not None
+        return case.asked_anew(serial=replace(case.line.serial, limit=self.to))
+
+
+@dataclass(frozen=True, kw_only=True)
 class LendReplicas:
     """Let these teams lend what they are guaranteed of all pools; size: how many teams."""
 
@@ -146,6 +157,7 @@ Remedy = (
     | ShorterTimeout
     | FewerReplicas
     | UsePool
+    | HigherSerialLimit
     | LendReplicas
     | RaiseMaximum
     | GrowPools

@@ -20,12 +20,14 @@ def expected_starts(board: Board, keys: Collection[str], *, now: datetime) -> di
     """Of the jobs `keys`, in seconds since 1970; a job is left out that sleeps, or that what is held by
     foreign use keeps from starting.
     """
-    serving = _Serving(board, now)
+    serving, serial = _Serving(board, now), board.keys(now)
     starts: dict[str, float] = {}
     for line in in_turn(board, now=now):
         if len(starts) == len(keys):
             break
         group = board.group_of(line)
+        if group.serial is not None and serial.taken(line.team, group.serial, (-line.priority, line.arrived)):
+            continue  # it waits for its serial key and holds nobody up
         if not is_awake(line, now) or not serving.can_ever(group.wanted):
             continue
         at = serving.start(line.key, group.wanted, board.expectations.mean_seconds(group.traits))

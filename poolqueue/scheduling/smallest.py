@@ -21,6 +21,7 @@ from poolqueue.scheduling.pools import WHOLE_RESOURCE, PoolKey
 from poolqueue.scheduling.remedies import (
     FewerReplicas,
     GrowPools,
+    HigherSerialLimit,
     LendReplicas,
     RaiseMaximum,
     RaisePriority,
@@ -51,6 +52,7 @@ class Kind(StrEnum):
     SHORTER_TIMEOUT = "shorter_timeout"
     FEWER_REPLICAS = "fewer_replicas"
     OTHER_POOL = "other_pool"
+    SERIAL_LIMIT = "serial_limit"
     LEND = "lend"
     MAXIMUM = "maximum"
     GROW = "grow"
@@ -62,6 +64,7 @@ class Hurdle(StrEnum):
     RESOURCE = "resource"
     TIME = "time"
     DRAIN = "drain"
+    KEY = "key"
     MAXIMUM = "maximum"
     REPLICAS = "replicas"
 
@@ -122,6 +125,7 @@ def hurdles_of(case: Case) -> set[Hurdle]:
         Hurdle.RESOURCE: obstacle is not None and obstacle.reason is not Reason.DRAINED,
         Hurdle.DRAIN: drained,
         Hurdle.TIME: _wakes(case) is not None,
+        Hurdle.KEY: _key_is_taken(case),
         Hurdle.MAXIMUM: case.board.quotas().exceeded(case.line.team, [*case.wanted.items()]) is not None,
         Hurdle.REPLICAS: any(n > free[key] for key, n in case.wanted.items()),
     }
@@ -137,6 +141,7 @@ def _finders(highest: int) -> Iterable[tuple[set[Hurdle], Finder]]:
     asked = {Hurdle.MAXIMUM, Hurdle.REPLICAS}
     yield asked, _first(Kind.FEWER_REPLICAS, _fewer)
     yield asked | {Hurdle.DRAIN}, _first(Kind.OTHER_POOL, _other_pools)
+    yield {Hurdle.KEY}, _first(Kind.SERIAL_LIMIT, _limits)
     yield set(), _first(Kind.LEND, _lenders)
     yield {Hurdle.MAXIMUM}, _first(Kind.MAXIMUM, _maxima)
     yield {Hurdle.REPLICAS}, _first(Kind.GROW, _growths)
@@ -214,6 +219,23 @@ def _longest_timeout(trial: _Trial) -> Remedy | NoneFound:
         else:
             fails = middle
     return ShorterTimeout(to=works)
+
+
+def _key_is_taken(case: Case) -> bool:
+    return bool(case.key_holders) and not _is_open(case)
+
+
+def _is_open(case: Case) -> bool:
+    assert case.line.serial is not None
+    limits = [each.limit for each in case.key_holders]
+    return len(limits) < min([case.line.serial.limit, *limits])
+
+
+def _limits(case: Case) -> Iterator[Remedy]:
+    """Only one that lets it join all that run, who must allow for that, too."""
+    limits = [each.limit for each in case.key_holders]
+    if case.line.serial is not None and len(limits) < min(limits, default=0):
+        yield HigherSerialLimit(to=len(limits) + 1)
 
 
 def _other_pools(case: Case) -> Iterator[Remedy]:

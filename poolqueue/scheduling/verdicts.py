@@ -9,6 +9,7 @@ from datetime import datetime
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.matching import Assignment, MatchProblem
 from poolqueue.scheduling.pools import PoolKey
+from poolqueue.scheduling.serial_keys import Taken
 from poolqueue.scheduling.sharing import Maximum
 from poolqueue.scheduling.waiting import Waiting
 
@@ -42,6 +43,7 @@ class Block:
     """Why jobs wait. `short_by`: replicas missing per pool; `until`: when time alone ends it; `ahead`: the
     key of the job whose planned `start` it would delay, or its own. `maximum`: what its team has and may
     have; `kept`: free replicas of the pool it lacks that other teams keep to themselves.
+    `taken`: who has the job's serial key.
     `said`: the reason in words, where the numbers do not say it: `lacks`, names of pools with what is needed
     and what is free.
     """
@@ -55,12 +57,15 @@ class Block:
     start: datetime | None = None
     maximum: Maximum | None = None
     kept: int = 0
+    taken: Taken | None = None
 
     @property
     def note(self) -> str:
         """Put into words only for those who read it: a decision makes many of these."""
         if self.said:
             return self.said
+        if self.taken:
+            return self.taken.said
         if self.lacks:
             return "; ".join(f"{name}: needs {n}, {max(0, free)} free" for name, n, free in self.lacks)
         when = f", planned for {self.start:%Y-%m-%d %H:%M:%S}Z" if self.start else ""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Demand, Hold, job_key
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 
@@ -39,6 +40,7 @@ class Waiting:
     moves: int = 0
     moved_at: datetime | None = None
     holds: tuple[Hold, ...] = ()
+    serial: Serial | None = None
 
     @property
     def key(self) -> str:

@@ -26,7 +26,13 @@ from poolqueue.scheduling.verdicts import (
 )
 from poolqueue.scheduling.waiting import Waiting
 
-_OWN_REASONS = {Reason.TEAM_AT_MAXIMUM, Reason.NO_MATCHING_POOL, Reason.ABOVE_CAPACITY, Reason.DRAINED}
+_OWN_REASONS = {
+    Reason.SERIAL_KEY_TAKEN,
+    Reason.TEAM_AT_MAXIMUM,
+    Reason.NO_MATCHING_POOL,
+    Reason.ABOVE_CAPACITY,
+    Reason.DRAINED,
+}
 UNKNOWN_SECONDS = 3_600.0  # who goes ahead of a job that waits for foreign use ends within this time
 
 
@@ -46,6 +52,7 @@ class Walk:
         self._widest = _widest(board)
         self._closed = dict(_closed_pools(board.resource, now))
         self._quotas = board.quotas()
+        self._keys = board.keys(now)
         self._begun: list[End] = []
         self._begun_by: dict[str, str] = {}
         self._within: dict[tuple[str, PoolKey], PlannedStart] = {}
@@ -69,7 +76,7 @@ class Walk:
         """Start this job, or say why neither it nor the rest of its group starts."""
         if not group.wanted:
             return self._unmatched(group)
-        block = self._closed_pool(group) or self._at_maximum(group, line)
+        block = self._closed_pool(group) or self._key_taken(group, line) or self._at_maximum(group, line)
         block = block or self._too_few(group, line) or self._behind(group, line) or self._full()
         if block is None:
             self._start(group, line)
@@ -80,7 +87,7 @@ class Walk:
         group = turn.group
         if not group.wanted or not self._may_pass(group):
             return _NOT_PASSING
-        block = self._closed_pool(group) or self._above_maximum(group)
+        block = self._closed_pool(group) or self._key_taken(group, turn.line) or self._above_maximum(group)
         if block or self._full() or (self._quotas and self._kept(group)):
             return _NOT_PASSING
         for key, n in group.wanted:
@@ -111,6 +118,15 @@ class Walk:
         if not self._closed:
             return None
         return next((self._closed[key] for key, _ in group.wanted if key in self._closed), None)
+
+    def _key_taken(self, group: Group, line: Waiting) -> Block | None:
+        """Nothing is planned for a job that waits for its serial key: it holds nobody up."""
+        if group.serial is None:
+            return None
+        taken = self._keys.taken(group.team, group.serial, (-line.priority, line.arrived))
+        if taken is None:
+            return None
+        return Block(reason=Reason.SERIAL_KEY_TAKEN, taken=taken, until=taken.until)
 
     def _at_maximum(self, group: Group, line: Waiting) -> Block | None:
         block = self._above_maximum(group)
@@ -318,6 +334,8 @@ class Walk:
         for key, n in group.wanted:
             self._free[key] -= n
             self._quotas.held[group.team, key] += n
+        if group.serial is not None:
+            self._keys.take(group.team, group.serial, line.job_id)
         until = self._until(group)
         self._begun.append((until, line.key, dict(group.wanted)))
         self._begun_by[line.key] = group.team

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from poolqueue.config import policy_of
+from poolqueue.cycle.serial_keys import keys_elsewhere
 from poolqueue.ports import Conflict
 from poolqueue.records import (
     ResourceName,
@@ -135,7 +136,14 @@ class _Seen:
         stored = self.system.run_times.of(self.system.documents, self.name, now=self.now)
         known = expectations_of(stored, self.resource, now=self.now)
         policy = policy_of(self.system.settings, self.name.id)
-        board = Board(self.resource, self.waiting, policy=policy, expectations=known, now=self.now)
+        board = Board(
+            self.resource,
+            self.waiting,
+            policy=policy,
+            expectations=known,
+            now=self.now,
+            elsewhere=keys_elsewhere(self.system.documents, self.name, self.waiting),
+        )
         found = forecast(
             board,
             now=self.now,

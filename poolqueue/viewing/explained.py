@@ -10,6 +10,7 @@ from poolqueue.scheduling.happenings import (
     AttemptEnds,
     Happening,
     JobStarts,
+    KeyComesFree,
     Resumption,
     SettingsChange,
     SlotComesFree,
@@ -151,6 +152,8 @@ def happening_told(happening: Happening, now: datetime) -> str:
             return "when a sweep, every minute, sees that Vertex AI has room for it"
         case SettingsChange():
             return "when somebody changes the quotas"
+        case KeyComesFree(holders=holders):
+            return f"when {safe(', '.join(holders), limit=160)} ends"
         case SlotComesFree():
             return "within a minute, as the pace of requests to Vertex AI allows"
 

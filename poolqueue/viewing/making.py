@@ -33,6 +33,7 @@ from poolqueue.scheduling.pools import (
 )
 from poolqueue.scheduling.run_times import RunTimes
 from poolqueue.scheduling.scorecard import UNCORRECTED, Correction
+from poolqueue.scheduling.serial_keys import KeyName, SerialKey
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 from poolqueue.viewing.terms import terms_of
@@ -48,7 +49,8 @@ class Snapshot:
     `jobs` are the documents that were read besides, by key; `slots` are
     those that the pace grants now; `more_arrivals` says that there are new jobs beyond the ones in `waiting`;
     `run_times` are those that were stored. `estimates`: for how many of those that wait, in turn, it is told
-    when they start, and `correction` what earlier forecasts teach.
+    when they start, and `correction` what earlier forecasts teach. `elsewhere`: who has the serial
+    keys of those that wait at other resources.
     """
 
     resource: Resource
@@ -62,11 +64,19 @@ class Snapshot:
     run_times: RunTimes = field(default_factory=RunTimes)
     estimates: int = 0
     correction: Correction = UNCORRECTED
+    elsewhere: Mapping[KeyName, SerialKey] = field(default_factory=dict)
 
     def board(self, now: datetime) -> Board:
         """What the next decision looks at."""
         known = self.expectations(now)
-        return Board(self.resource, self.waiting, policy=self.policy, expectations=known, now=now)
+        return Board(
+            self.resource,
+            self.waiting,
+            policy=self.policy,
+            expectations=known,
+            now=now,
+            elsewhere=self.elsewhere,
+        )
 
     def expectations(self, now: datetime) -> LearnedExpectations:
         return expectations_of(self.run_times, self.resource, now=now)

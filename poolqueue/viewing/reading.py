@@ -9,6 +9,7 @@ from typing import Self
 
 from poolqueue.config import Settings, policy_of
 from poolqueue.cycle.draft import waiting_line
+from poolqueue.cycle.serial_keys import keys_elsewhere
 from poolqueue.learned_run_times import LearnedRunTimes
 from poolqueue.ports import Document, Documents, Query
 from poolqueue.records import (
@@ -130,6 +131,7 @@ class Reader:
             run_times=self.run_times.of(self.documents, name, now=now),
             estimates=estimates,
             correction=self._correction(name) if estimates else UNCORRECTED,
+            elsewhere=keys_elsewhere(self.documents, name, known),
         )
 
     def _resource_and_queue(self, name: ResourceName) -> list[Document]:

@@ -10,6 +10,7 @@ from poolqueue.scheduling.reasons import Explanation
 from poolqueue.scheduling.remedies import (
     FewerReplicas,
     GrowPools,
+    HigherSerialLimit,
     LendReplicas,
     RaiseMaximum,
     RaisePriority,
@@ -33,13 +34,14 @@ _KINDS = {
     Kind.SHORTER_TIMEOUT: "a shorter timeout",
     Kind.FEWER_REPLICAS: "fewer replicas",
     Kind.OTHER_POOL: "another pool",
+    Kind.SERIAL_LIMIT: "a higher serial limit",
     Kind.LEND: "lending by other teams",
     Kind.MAXIMUM: "a higher maximum",
     Kind.GROW: "larger pools",
 }
 
 
-def remedy_told(remedy: Remedy, explanation: Explanation, names: Names, job: JobView, now: datetime) -> str:
+def remedy_told(remedy: Remedy, explanation: Explanation, names: Names, job: JobView, now: datetime) -> str:  # noqa: C901  one case per kind
     line = explanation.verdict.waiting
     match remedy:
         case WaitUntil(at=at):
@@ -60,6 +62,8 @@ def remedy_told(remedy: Remedy, explanation: Explanation, names: Names, job: Job
             return f"ask for it anew with fewer replicas: {fewer}"
         case UsePool(pool=pool, instead_of=instead):
             return f"ask for it anew on {_name(pool, names)} instead of {_name(instead, names)}"
+        case HigherSerialLimit(to=to):
+            return f"ask for it anew with a serial_limit of {to}"
         case LendReplicas(teams=teams):
             return f"let team {', '.join(map(wording.name, teams))} lend what is guaranteed to it"
         case RaiseMaximum(by=by):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ import pytest
 
 from handlers import job_requested
 from infra.local.checker import check_journal
-from poolqueue.ports import CustomJobState, VertexUnavailable
+from infra.local.checker.entries import entries_of
+from infra.local.checker.lives import lives_of
+from poolqueue.ports import JOB_LABEL, CustomJobState, VertexUnavailable
 from poolqueue.records import queue_path, read_queue
 from poolqueue.scheduling.jobs import Job, Reason, State
+from poolqueue.scheduling.serial_keys import Serial
 from tests.support.faults import Death, Killed, mortal
 from tests.support.installation import (
     GPU,
@@ -129,6 +133,7 @@ class Weather:
 
     def _settings(self) -> dict[str, Any]:
         places, wishes = self._places(), self._wishes()
+        places |= self._serial_key()
         return {**places, **wishes, "job_spec": {**places["job_spec"], **wishes.get("job_spec", {})}}
 
     def _places(self) -> dict[str, Any]:
@@ -141,6 +146,12 @@ class Weather:
             {"persistent_resource": each, "after": self._chance.choice([0, 0, 60, 600])} for each in named
         ]
         return {"job_spec": {"persistentResourceId": home}, "alternatives": alternatives}
+
+    def _serial_key(self) -> dict[str, Any]:
+        """Mostly none; those who share one do not agree on its limit."""
+        if self._chance.random() < 0.6:
+            return {}
+        return {"serial_key": self._chance.choice("kl"), "serial_limit": self._chance.choice([1, 1, 2])}
 
     def _wishes(self) -> dict[str, Any]:
         """Mostly none. The longest `min_run` is longer than such a life."""
@@ -273,6 +284,26 @@ def _check_that_each_waits_in_one_place(installation: Installation, names: tuple
     assert len(lines) == len(set(lines)), lines
 
 
+def no_more_of_a_key_ran_than_may(installation: Installation, weather: Weather) -> None:
+    """As Vertex AI itself had it: never more at a time than the smallest limit of those allows."""
+    happenings: list[tuple[int, str, tuple[str, Serial] | None]] = []
+    for life in lives_of(entries_of(installation.stand_in.journal())).by_number.values():
+        job_id = life.labels.get(JOB_LABEL, "")
+        serial = weather.job(job_id).serial if job_id in weather.teams else None
+        if serial is not None and life.ended_on is not None:
+            happenings.append((life.created_on, life.custom_job, (weather.teams[job_id], serial)))
+            happenings.append((life.ended_on, life.custom_job, None))
+    at_work: dict[str, tuple[str, Serial]] = {}
+    for _, number, whose in sorted(happenings, key=itemgetter(0)):
+        if whose is None:
+            del at_work[number]
+        else:
+            at_work[number] = whose
+        for team, key in {(team, serial.key) for team, serial in at_work.values()}:
+            limits = [each.limit for its, each in at_work.values() if (its, each.key) == (team, key)]
+            assert len(limits) <= min(limits), (team, key, limits)
+
+
 def see_that_all_is_well(
     installation: Installation, weather: Weather, *firsts: str, on: tuple[str, ...] = ("shared",)
 ) -> None:
@@ -280,6 +311,7 @@ def see_that_all_is_well(
     assert {job.state for job in jobs.values()} == {State.ENDED}, jobs
     check(installation, *firsts, teams=weather.teams, on=on)
     check_journal(installation.stand_in.journal(), allow_over_capacity=True).assert_nothing_found()
+    no_more_of_a_key_ran_than_may(installation, weather)
     for job in jobs.values():
         nobody_was_preempted_who_must_not_be(job)
 

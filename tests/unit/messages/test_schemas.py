@@ -57,6 +57,8 @@ VALID: list[dict[str, Any]] = [
     {"alternatives": [{"persistent_resource": "b", "after": 0}], "custom_job": HOMELESS},
     {"alternatives": ["b"], "custom_job": HOMELESS["jobSpec"]},
     {"alternatives": ["any"], "custom_job": HOMELESS},
+    {"serial_key": "models/ResNet-50@v2", "custom_job": custom_job()},
+    {"serial_key": "k", "serial_limit": 1_000, "custom_job": custom_job()},
 ]
 
 INVALID: list[dict[str, Any]] = [
@@ -83,6 +85,13 @@ INVALID: list[dict[str, Any]] = [
     {"max_wait": 367 * 86_400, "custom_job": custom_job()},
     {"max_preemptions": -1, "custom_job": custom_job()},
     {"max_preemptions": "many", "custom_job": custom_job()},
+    {"serial_key": "", "custom_job": custom_job()},
+    {"serial_key": 7, "custom_job": custom_job()},
+    {"serial_key": "two words", "custom_job": custom_job()},
+    {"serial_key": "k" * 129, "custom_job": custom_job()},
+    {"serial_limit": 2, "custom_job": custom_job()},
+    {"serial_key": "k", "serial_limit": 0, "custom_job": custom_job()},
+    {"serial_key": "k", "serial_limit": 1_001, "custom_job": custom_job()},
     {"deadline": "2026-11-23", "custom_job": custom_job()},
     {"not_before": "2026-11-23T18:00:00", "custom_job": custom_job()},
     {"not_before": 1_800_000_000, "custom_job": custom_job()},

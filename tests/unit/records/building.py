@@ -21,6 +21,7 @@ from poolqueue.scheduling.pools import (
     Unannounced,
 )
 from poolqueue.scheduling.scorecard import OpenForecast, Score, Scorecard, Totals
+from poolqueue.scheduling.serial_keys import Holder, Serial, SerialKey, Turn, Waiter
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 from poolqueue.scheduling.waiting import Waiting
 
@@ -72,6 +73,7 @@ TRAITS = st.just(NO_TRAITS) | st.builds(
     claimed=MAYBE_COUNTS,
     min_run=COUNTS,
 )
+SERIALS = st.none() | st.builds(Serial, key=TEXTS, limit=st.integers(1, 1_000))
 JOBS = st.builds(
     Job,
     team=IDS,
@@ -113,6 +115,7 @@ JOBS = st.builds(
     traits=TRAITS,
     preemptions=COUNTS,
     holds=HOLDS,
+    serial=SERIALS,
 )
 RESERVATIONS = st.builds(
     Reservation,
@@ -127,6 +130,7 @@ RESERVATIONS = st.builds(
     running=st.booleans(),
     absent_since=MAYBE_TIMES,
     cancelled_at=MAYBE_TIMES,
+    serial=SERIALS,
 )
 POOLS = st.builds(
     Pool,
@@ -188,6 +192,7 @@ WAITING = st.builds(
     preemptions=COUNTS,
     max_preemptions=MAYBE_COUNTS,
     holds=HOLDS,
+    serial=SERIALS,
 )
 SECONDS = st.floats(0, 1e7)
 FORECAST = {"made": TIMES, "p50": SECONDS, "p90": SECONDS, "sampled": st.tuples(SECONDS, SECONDS)}
@@ -197,4 +202,14 @@ SCORECARDS = st.builds(
     scores=st.lists(st.builds(Score, **FORECAST, waited=SECONDS), max_size=4).map(tuple),
     totals=st.builds(Totals, scored=COUNTS, within_p50=COUNTS, within_p90=COUNTS, withdrawn=COUNTS),
     looked=MAYBE_TIMES,
+)
+WAITERS = st.builds(Waiter, resource=IDS, job_id=IDS, priority=st.integers(0, 100), arrived=TIMES)
+SERIAL_KEYS = st.builds(
+    SerialKey,
+    holders=st.lists(
+        st.builds(Holder, token=TOKENS, job_id=IDS, attempt=COUNTS, resource=IDS, limit=COUNTS, since=TIMES),
+        max_size=3,
+    ).map(tuple),
+    waiters=st.lists(WAITERS, max_size=3).map(tuple),
+    turn=st.none() | st.builds(Turn, waiter=WAITERS, until=TIMES),
 )

@@ -22,16 +22,29 @@ from poolqueue.records import (
     read_queue,
     read_resource,
     read_scorecard,
+    read_serial_key,
     resource_path,
+    serial_key_path,
     write_bell,
     write_job,
     write_pace,
     write_queue,
     write_resource,
     write_scorecard,
+    write_serial_key,
 )
 from poolqueue.scheduling.pools import Reservation, Resource
-from tests.unit.records.building import IDS, JOBS, MAYBE_TIMES, PACES, RESOURCES, SCORECARDS, WAITING
+from tests.unit.records.building import (
+    IDS,
+    JOBS,
+    MAYBE_TIMES,
+    PACES,
+    RESOURCES,
+    SCORECARDS,
+    SERIAL_KEYS,
+    TEXTS,
+    WAITING,
+)
 from tests.unit.scheduling.building import CPU, GPU
 
 NAME = ResourceName(project="demo-p", location="us-central1", id="shared")
@@ -94,6 +107,16 @@ def test_a_scorecard(card) -> None:
     assert fields["schema"] == 1
 
 
+@given(IDS, TEXTS, SERIAL_KEYS)
+def test_a_serial_key(team, called, key) -> None:
+    """Whatever it is called, it is the id of a document."""
+    name = (team, called)
+    fields = stored(serial_key_path(name), write_serial_key(name, key))
+
+    assert read_serial_key(fields) == key
+    assert (fields["schema"], fields["team"], fields["key"]) == (1, team, called)
+
+
 @settings(max_examples=40)
 @given(st.lists(WAITING, max_size=20, unique_by=lambda line: line.key))
 def test_a_queue(lines) -> None:
@@ -111,6 +134,7 @@ def test_what_is_not_there_yet_is_empty() -> None:
     assert not read_pace(None).taken
     assert read_queue([None]).waiting() == []
     assert read_scorecard(None).open == {}
+    assert read_serial_key(None).is_forgettable
 
 
 @given(project=st.sampled_from(["demo-p", "example.com:demo-p"]), id_=IDS)

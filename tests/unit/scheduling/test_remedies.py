@@ -19,6 +19,7 @@ from poolqueue.scheduling.reasons import Explainer, Explanation
 from poolqueue.scheduling.remedies import (
     FewerReplicas,
     GrowPools,
+    HigherSerialLimit,
     LendReplicas,
     RaiseMaximum,
     RaisePriority,
@@ -28,6 +29,7 @@ from poolqueue.scheduling.remedies import (
     UsePool,
     WaitUntil,
 )
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.verdicts import Wait
 from tests.unit.scheduling.building import (
     CPU,
@@ -49,6 +51,7 @@ TEAMS = ("research", "vision", "speech")
 DRAIN = Drain(reason="new driver", author="ops", at=NOW)
 DEMANDS = st.lists(st.tuples(st.sampled_from(KEYS), st.integers(1, 5)), min_size=1, max_size=3)
 REPLICAS = st.dictionaries(st.sampled_from(KEYS), st.integers(1, 4), min_size=1, max_size=2)
+SERIALS = st.sampled_from([None] * 5 + [Serial(key="k", limit=n) for n in (1, 1, 2, 3)])
 QUOTA = st.builds(
     Quota,
     guaranteed=st.integers(0, 3),
@@ -83,6 +86,7 @@ def lines(draw):
         not_before=draw(st.none() | st.integers(-9, 9).map(at)),
         expires=draw(st.none() | st.integers(5, 99).map(at)),
         traits=lasting(draw(st.sampled_from([90, 600, 3000]))),
+        serial=draw(SERIALS),
     )
 
 
@@ -91,7 +95,12 @@ def cases(draw):
     """A busy resource and its queue; the job asked about is any of those that wait."""
     held = [
         reservation(
-            f"t{n}", f"h{n}", replicas, team=draw(st.sampled_from(TEAMS)), traits=lasting(300 * n + 60)
+            f"t{n}",
+            f"h{n}",
+            replicas,
+            team=draw(st.sampled_from(TEAMS)),
+            traits=lasting(300 * n + 60),
+            serial=draw(SERIALS),
         )
         for n, replicas in enumerate(draw(st.lists(REPLICAS, max_size=4)))
     ]
@@ -121,6 +130,8 @@ def smaller(remedy: Remedy, case: Case) -> Iterator[Remedy]:  # noqa: C901, PLR0
             yield WaitUntil(at=NOW + (end - NOW) / 2)
         case Resume(pools=pools):
             yield from (Resume(pools=some) for n in range(len(pools)) for some in combinations(pools, n))
+        case HigherSerialLimit(to=to):
+            yield from (HigherSerialLimit(to=less) for less in range(1, to))
         case RaisePriority(to=to):
             yield from (RaisePriority(to=less) for less in range(case.line.priority + 1, to))
         case FewerReplicas(to=to):
