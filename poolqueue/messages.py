@@ -1,6 +1,7 @@
 """What travels on the topics, both ways: job requests, commands and outcomes."""
 
-from poolqueue.requests.commands import BadCommand, Command, CommandKind, parse_command
+from poolqueue.requests.changing import Changes
+from poolqueue.requests.commands import BadCommand, Command, CommandKind, Running, parse_command
 from poolqueue.requests.naming import ResourceName, derived_job_id, resource_name
 from poolqueue.requests.outcomes import outcome_message
 from poolqueue.requests.parsing import BadRequest, JobRequest, WorkerPool, parse_request
@@ -11,12 +12,14 @@ __all__ = [
     "HOME",
     "BadCommand",
     "BadRequest",
+    "Changes",
     "Command",
     "CommandKind",
     "JobRequest",
     "Place",
     "Problem",
     "ResourceName",
+    "Running",
     "WorkerPool",
     "derived_job_id",
     "outcome_message",

@@ -39,6 +39,7 @@ _PLAIN = (
     "deadline",
     "max_wait",
     "moved_at",
+    "returned",
 )
 
 
@@ -46,7 +47,7 @@ _PLAIN = (
 ARRIVAL_FIELDS = (
     "team", "job_id", "variant", "resource", "priority", "created", "state", "inbox", "demands", "attempt",
     "not_before", "deadline", "max_wait", "traits", "alternatives", "preemptions", "max_preemptions", "moves",
-    "moved_at", "serial",
+    "moved_at", "returned", "serial",
 )  # fmt: skip
 _LEFT_OUT = {"digest": "", "display_name": "", "custom_job_body": "", "tokens": (), "history": ()}
 
