@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from poolqueue.ports import (
-    JOB_LABEL,
     TEAM_LABEL,
     TOKEN_LABEL,
     CustomJob,
     CustomJobState,
     ResourceState,
     VertexUnavailable,
+    labelled_job_id,
 )
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.changes import CustomJobEnded
@@ -22,7 +22,7 @@ def ended_change(system: System, name: ResourceName, custom_job: CustomJob) -> C
     labels = custom_job.labels
     cancelled = custom_job.state is CustomJobState.CANCELLED
     return CustomJobEnded(
-        key=job_key(labels.get(TEAM_LABEL, ""), labels.get(JOB_LABEL, "")),
+        key=job_key(labels.get(TEAM_LABEL, ""), labelled_job_id(labels)),
         token=labels[TOKEN_LABEL],
         custom_job=custom_job.name,
         state=custom_job.state.value,

@@ -14,12 +14,15 @@ from poolqueue.config import Team
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.dead_letters import bury, problem_fields
 from poolqueue.messages import BadRequest, JobRequest, Problem
-from poolqueue.ports import Conflict, Create, Document, PublishFailed, Replace
+from poolqueue.ports import Conflict, Create, Document, PublishFailed, Replace, Write
 from poolqueue.records import (
     ResourceName,
+    Template,
     job_path,
     read_job,
+    template_path,
     write_job,
+    write_template,
 )
 from poolqueue.scheduling.jobs import (
     Job,
@@ -74,7 +77,7 @@ def record_request(system: System, request: JobRequest, received: Received) -> R
     if found.reason is not None:
         _refuse(system, found.job, found.problems, found.reason, received)
         return None
-    created = _create(system, record(found.job, at=received.publish_time), received)
+    created = _create(system, record(found.job, at=received.publish_time), received, found.template)
     return None if created is None else ResourceName.from_key(created.resource)
 
 
@@ -96,18 +99,19 @@ def _keep(system: System, received: Received, problems: Sequence[Problem], *, jo
     )
 
 
-def _create(system: System, job: Job, received: Received) -> Job | None:
-    """Create the job's document; the job if it waits or is held, None for a duplicate. An id that was
-    refused may be used again.
+def _create(system: System, job: Job, received: Received, template: Template | None = None) -> Job | None:
+    """Create the job's document, and an array's template; the job if it waits or is held, None for a
+    duplicate. An id that was refused may be used again.
 
     Raises `PublishFailed` when it was recorded and could not be announced.
     """
 
     def attempt() -> Job | None:
+        beside = _template_writes(system, job, template)
         try:
-            system.documents.commit([Create(path=job_path(job.key), fields=write_job(job))])
+            system.documents.commit([Create(path=job_path(job.key), fields=write_job(job)), *beside])
         except Conflict:
-            return _beside_existing(system, job, received)
+            return _beside_existing(system, job, received, beside)
         return job
 
     created = until_settled(system, attempt)
@@ -123,7 +127,14 @@ def _create(system: System, job: Job, received: Received) -> Job | None:
     return None if created.state is State.ENDED else created
 
 
-def _beside_existing(system: System, job: Job, received: Received) -> Job | None:
+def _template_writes(system: System, job: Job, template: Template | None) -> list[Write]:
+    """One of the same path may be left over from an array that was refused, or is forgotten."""
+    if template is None:
+        return []
+    return [system.documents.read([template_path(job.key)])[0].written(write_template(template))]
+
+
+def _beside_existing(system: System, job: Job, received: Received, beside: Sequence[Write]) -> Job | None:
     """There is a job of this id: the same request once more, a refused one's successor, or a namesake.
 
     A delivery of the very message that made the job is answered like the first: it may have died half way.
@@ -135,26 +146,28 @@ def _beside_existing(system: System, job: Job, received: Received) -> Job | None
     if existing.message_id == job.message_id:
         return existing
     if existing.outcome is Outcome.REJECTED:
-        return _replace_refused(system, document, existing, job)
+        return _replace_refused(system, document, existing, job, beside)
     if existing.digest == job.digest:
         log.info("job_duplicate", extra={"job": job.key})
         return None
     return _namesake(system, job, received)
 
 
-def _replace_refused(system: System, document: Document, existing: Job, job: Job) -> Job:
+def _replace_refused(
+    system: System, document: Document, existing: Job, job: Job, beside: Sequence[Write]
+) -> Job:
     """The id's new job; its announcements go on counting where the refused one's ended."""
     sequence = existing.sequence + 1
     successor = replace(job, sequence=sequence, history=(replace(job.history[0], sequence=sequence),))
     write = Replace(path=document.path, fields=write_job(successor), version=document.version)
-    system.documents.commit([write])
+    system.documents.commit([write, *beside])
     return successor
 
 
 def _namesake(system: System, job: Job, received: Received) -> Job | None:
     variant = f"refused-{hashlib.sha256(job.message_id.encode()).hexdigest()[:8]}"
     problem = id_is_taken(job.job_id)
-    fresh = replace(job, variant=variant, sequence=0, history=(), outcome=None, ended=None)
+    fresh = replace(job, variant=variant, sequence=0, history=(), outcome=None, ended=None, array=None)
     further = [Problem(**fields) for fields in job.problems]
     _refuse(system, fresh, [problem, *further], Reason.ID_TAKEN, received)
     return None

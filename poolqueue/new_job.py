@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
 from poolqueue.config import Team
-from poolqueue.messages import JobRequest
-from poolqueue.records import ResourceName
+from poolqueue.messages import JobRequest, as_text, member_body, stored_array, without_placeholders
+from poolqueue.records import ResourceName, Template
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.arrays import Array, member_id, member_of
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Reason
 from poolqueue.scheduling.similarity import traits_of
 from poolqueue.scheduling.traits import Traits
@@ -22,7 +23,9 @@ HOLD_ASKED = "its request asks to be held until somebody releases it"
 def new_job(
     request: JobRequest, home: ResourceName, team: Team, *, created: datetime, message_id: str
 ) -> Job:
-    """The job of a request at its home; the team's settings are for what the request leaves out."""
+    """The job of a request at its home; the team's settings are for what the request leaves out. The custom
+    job of an array is in its template, see `template_of`.
+    """
     wishes = request.wishes
     longest_wait = None if team.max_wait is None else math.ceil(team.max_wait.total_seconds())
     return Job(
@@ -32,7 +35,7 @@ def new_job(
         priority=request.priority,
         digest=request.digest,
         display_name=request.display_name,
-        custom_job_body=_as_text(_with_timeout(request, home, team)),
+        custom_job_body=as_text({} if request.array else _with_timeout(request, home, team)),
         demands=tuple(
             Demand(index=pool.index, machine=pool.machine, disk=pool.disk, replicas=pool.replicas)
             for pool in request.worker_pools
@@ -49,6 +52,54 @@ def new_job(
         traits=_traits(request, team),
         holds=(Hold(reason=Reason.ON_HOLD, at=created, note=HOLD_ASKED),) if wishes.hold else (),
         serial=request.ties.serial,
+        array=_array(request),
+    )
+
+
+def _array(request: JobRequest) -> Array | None:
+    asked = request.array
+    return None if asked is None else Array(size=asked.size, max_parallel=asked.max_parallel)
+
+
+def template_of(request: JobRequest, home: ResourceName, team: Team) -> Template | None:
+    """What the members of an array are made of; None for any other request."""
+    if request.array is None:
+        return None
+    body = as_text(_with_timeout(request, home, team))
+    return Template(body=body, array=as_text(request.array.canonical()))
+
+
+def member_job(array: Job, template: Template, job_id: str) -> Job:
+    """The job of a member of `array`, which arrived with that and wants the same; its custom job is its
+    own.
+    """
+    found = member_of(job_id)
+    assert found is not None
+    assert array.array is not None
+    _, index = found
+    body = member_body(json.loads(template.body), stored_array(template.array), index)
+    return Job(
+        team=array.team,
+        job_id=member_id(array.job_id, index),
+        resource=array.resource,
+        priority=array.priority,
+        digest=f"{array.digest}.{index}",
+        display_name=body["displayName"],
+        custom_job_body=as_text(body),
+        demands=array.demands,
+        created=array.created,
+        message_id=array.message_id,
+        inbox=False,
+        not_before=array.not_before,
+        expected_run=array.expected_run,
+        min_run=array.min_run,
+        max_preemptions=array.max_preemptions,
+        deadline=array.deadline,
+        max_wait=array.max_wait,
+        alternatives=array.alternatives,
+        traits=array.traits,
+        serial=array.serial,
+        max_parallel=array.array.max_parallel,
     )
 
 
@@ -62,7 +113,7 @@ def _alternatives(request: JobRequest, home: ResourceName) -> Iterator[Alternati
 def _traits(request: JobRequest, team: Team) -> Traits:
     return traits_of(
         team=team.name,
-        name=request.display_name,
+        name=without_placeholders(request.display_name),
         images=request.images,
         machines=[(pool.machine, pool.replicas) for pool in request.worker_pools],
         arguments=request.arguments,
@@ -70,11 +121,6 @@ def _traits(request: JobRequest, team: Team) -> Traits:
         claimed=request.wishes.expected_run,
         min_run=request.wishes.min_run,
     )
-
-
-def _as_text(body: Mapping[str, Any]) -> str:
-    """As it came: escaping what is not ASCII could make three times the size of it."""
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
 def _with_timeout(request: JobRequest, home: ResourceName, team: Team) -> dict[str, Any]:

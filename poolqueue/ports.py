@@ -171,6 +171,13 @@ INSTALLATION_LABEL = "pool_queue_installation"
 TOKEN_LABEL = "pool_queue_token"  # noqa: S105  the name of a label
 TEAM_LABEL = "pool_queue_team"
 JOB_LABEL = "pool_queue_job"
+MEMBER_LABEL = "pool_queue_member"  # of an array, whose id JOB_LABEL has then
+
+
+def labelled_job_id(labels: Mapping[str, str]) -> str:
+    """The id of our job that a custom job with these labels belongs to."""
+    job_id, member = labels.get(JOB_LABEL, ""), labels.get(MEMBER_LABEL)
+    return job_id if member is None else f"{job_id}.{member}"
 
 
 class CustomJobState(StrEnum):

@@ -13,8 +13,8 @@ from poolqueue.allowed import check_allowed
 from poolqueue.config import Team
 from poolqueue.homes import NoHome, home_of
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
-from poolqueue.new_job import new_job
-from poolqueue.records import ResourceName, read_resource, resource_path
+from poolqueue.new_job import new_job, template_of
+from poolqueue.records import ResourceName, Template, read_resource, resource_path
 from poolqueue.scheduling.board import specs
 from poolqueue.scheduling.jobs import Job, Reason
 from poolqueue.scheduling.matching import Demand, Matched, match_pools
@@ -35,9 +35,12 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Vetted:
-    """The job of a request; with `problems` it is refused, for `reason`."""
+    """The job of a request, of an array with what its members are made of; with `problems` it is refused, for
+    `reason`.
+    """
 
     job: Job
+    template: Template | None = None
     problems: tuple[Problem, ...] = ()
     reason: Reason | None = None
 
@@ -71,7 +74,7 @@ def vetted(system: Known, request: JobRequest, origin: Origin) -> Vetted:
         return _refused(job, problems, Reason.NOT_ALLOWED)
     if too_many := check_waiting(system, job, origin.team):
         return _refused(job, too_many, Reason.TOO_MANY_WAITING)
-    return Vetted(job=job)
+    return Vetted(job=job, template=template_of(request, home, origin.team))
 
 
 def vetted_bad(system: Known, request: BadRequest, origin: Origin) -> Vetted:

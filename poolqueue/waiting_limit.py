@@ -19,9 +19,12 @@ def check_waiting(system: Known, job: Job, team: Team) -> list[Problem]:
         return []
     name = ResourceName.from_key(job.resource)
     waiting = _count(system, name, team.name)
-    if waiting < team.max_waiting or _is_known(system, job):
+    asked = 1 if job.array is None else job.array.size
+    if waiting + asked <= team.max_waiting or _is_known(system, job):
         return []
     problem = f"team {team.name} has {waiting} jobs waiting for {name.id}, and may have {team.max_waiting}"
+    if job.array is not None:
+        problem = f"{problem}; this array has {asked}"
     remedy = "publish it again when some of them have started, cancel some, or have max_waiting raised"
     return [Problem(path="job_id", value=job.job_id, problem=problem, remedy=remedy)]
 

@@ -7,10 +7,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from poolqueue.requests import changing, commands, limits, naming, places, settings, ties, wishes
+from poolqueue.requests import (
+    arrays,
+    commands,
+    limits,
+    naming,
+    placeholders,
+    places,
+    settings,
+    ties,
+    wishes,
+)
 from poolqueue.requests.durations import LONGEST_SECONDS, LONGEST_SPAN_SECONDS, SPAN_RULE
 from poolqueue.requests.fields import ENUMS, MESSAGES
 from poolqueue.requests.normalising import snake_case
+from poolqueue.scheduling.arrays import MOST_MEMBERS
 from poolqueue.scheduling.jobs import Outcome, State
 
 TARGET = Path(__file__).parents[2] / "poolqueue" / "schemas"
@@ -41,11 +52,6 @@ _ZONED_TIME: Schema = {
     **_TIME,
     "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
     "description": "RFC 3339, with a time zone",
-}
-_PRIORITY: Schema = {
-    "type": "integer",
-    "minimum": settings.LOWEST_PRIORITY,
-    "maximum": settings.HIGHEST_PRIORITY,
 }
 _SCALARS: dict[str, Schema] = {
     "string": _TEXT,
@@ -124,11 +130,17 @@ def _envelope() -> Schema:
         "required": ["custom_job"],
         "properties": {
             "job_id": _JOB_ID,
-            "priority": {**_PRIORITY, "default": settings.DEFAULT_PRIORITY},
+            "priority": {
+                "type": "integer",
+                "minimum": settings.LOWEST_PRIORITY,
+                "maximum": settings.HIGHEST_PRIORITY,
+                "default": settings.DEFAULT_PRIORITY,
+            },
             "display_name": {"type": "string", "minLength": 1, "maxLength": limits.LONGEST_DISPLAY_NAME},
             **_wishes(),
             **_ties(),
-            "alternatives": _alternatives(),
+            "alternatives": {"type": "array", "maxItems": places.MOST_ALTERNATIVES, "items": _place()},
+            "array": _array(),
             "custom_job": custom_job,
         },
         "dependentRequired": {"serial_limit": ["serial_key"]},
@@ -165,8 +177,29 @@ def _ties() -> Schema:
     }
 
 
-def _alternatives() -> Schema:
-    return {"type": "array", "maxItems": places.MOST_ALTERNATIVES, "items": _place()}
+def _array() -> Schema:
+    """Exactly one of what its jobs are: a grid of parameters, a list of them, or a number."""
+    value: Schema = {"type": ["string", "number", "boolean"], "maxLength": placeholders.LONGEST_VALUE}
+    names: Schema = {"propertyNames": {"pattern": f"^{arrays.PARAMETER_RULE}$"}}
+    bounds: Schema = {"minProperties": 1, "maxProperties": arrays.MOST_PARAMETERS}
+    parameters: Schema = {**names, "maxProperties": arrays.MOST_PARAMETERS, "additionalProperties": value}
+    values: Schema = {"type": "array", "minItems": 1, "items": value}
+    kinds: Schema = {
+        "grid": {"type": "object", **names, **bounds, "additionalProperties": values},
+        "list": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MOST_MEMBERS,
+            "items": {"type": "object", **parameters},
+        },
+        "size": {"type": "integer", "minimum": 1, "maximum": MOST_MEMBERS},
+    }
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {**kinds, "max_parallel": {"type": "integer", "minimum": 1}},
+        "oneOf": [{"required": [kind]} for kind in kinds],
+    }
 
 
 def _place() -> Schema:
@@ -257,12 +290,6 @@ def _job_command() -> Schema:
         "pool": {"type": "string", "minLength": 1, "maxLength": 63},
         "settings": {"type": "string", "minLength": 1, "maxLength": commands.MOST_SETTINGS_BYTES},
         "base_version": {"type": "integer", "minimum": 0},
-        "priority": _PRIORITY,
-        "deadline": {"anyOf": [_ZONED_TIME, {"const": changing.NONE}]},
-        "max_wait": {"anyOf": [_SPAN, {"const": changing.NONE}]},
-        "alternatives": _alternatives(),
-        "hold": {"type": "boolean", "default": False},
-        "running": {"enum": [way.value for way in commands.Running], "default": "requeue"},
         "reason": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_REASON},
         "author": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_AUTHOR},
     }
@@ -279,15 +306,12 @@ def _job_command() -> Schema:
 
 def _kind_of_command(kind: str, targets: Sequence[str]) -> Schema:
     """Its first target is required; what only other kinds have is refused."""
-    others = {name for names in commands.TARGETS.values() for name in names} - {*targets, "team"}
-    schema: Schema = {
+    others = {name for names in commands.TARGETS.values() for name in names} - {*targets}
+    return {
         "properties": {"kind": {"const": kind}},
         "required": [targets[0]],
         "not": {"anyOf": [{"required": [name]} for name in sorted(others)]},
     }
-    if kind == commands.CommandKind.CHANGE:
-        schema["anyOf"] = [{"required": [name]} for name in changing.CHANGEABLE]
-    return schema
 
 
 def _job_outcome() -> Schema:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from poolqueue.announced import Span
 from poolqueue.cycle.snapshot import Snapshot, StoredJob
+from poolqueue.new_job import member_job
 from poolqueue.ports import Create, Replace, Write
 from poolqueue.records import (
     Queue,
@@ -19,6 +20,7 @@ from poolqueue.records import (
     write_queue,
     write_resource,
 )
+from poolqueue.scheduling import arrays, members
 from poolqueue.scheduling.changes import Change, CustomJobEnded, Preempted
 from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import (
@@ -30,13 +32,13 @@ from poolqueue.scheduling.events import (
     SuitorsCalled,
     apply,
 )
-from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
+from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move, record
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
 from poolqueue.scheduling.reckoning import reckon, told
 from poolqueue.scheduling.relocating import alternatives_elsewhere, comes_free, whither
 from poolqueue.scheduling.verdicts import Admit, Expire, Preempt, Reject, Relocate, Wait
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_among
 
 TOKENS_KEPT = 20
 
@@ -76,13 +78,19 @@ class Draft:
             self.resource = apply(self.resource, event)
 
     def change(self, change: Change) -> None:
-        """A job that has gone to another resource meanwhile is not changed from here."""
+        """A job that has gone to another resource meanwhile is not changed from here. A member that waits in
+        the line of its array gets a job of its own for it.
+        """
         job = self.job(change.key)
+        member = self._member(change.key) if job is None or job.state is State.ENDED else None
+        job = member or job
         if job is not None and not self.is_here(job):
             job = None
         effect = change.on(job, self.resource, self._now)
         self.apply(*effect.events)
         if effect.job is not None:
+            if member is not None:
+                self._set_apart(member)
             self._set(effect.job)
             if job is not None and _comes_unseen(job, effect.job):
                 self._still_new.add(job.key)
@@ -111,31 +119,86 @@ class Draft:
 
     def waiting(self) -> list[Waiting]:
         """All lines that compete now: the queue, what this draft puts back, and new arrivals."""
-        lines = self._lines(self._snapshot.waiting_queue().waiting(), State.QUEUED)
+        lines = self._lines(self._snapshot.waiting_queue().waiting(), _waits)
         for key, stored in self._snapshot.arrivals.items():
-            if key not in self.moved and stored.job.state is State.QUEUED:
+            if key not in self.moved and stored.job.waits:
                 lines[key] = waiting_line(stored.job)
         return list(lines.values())
 
     def held(self) -> list[Waiting]:
         """All lines that are kept from competing."""
-        return [*self._lines(self._snapshot.waiting_queue().held(), State.HELD).values()]
+        return [*self._lines(self._snapshot.waiting_queue().held(), _is_held).values()]
 
-    def _lines(self, known: Iterable[Waiting], state: State) -> dict[str, Waiting]:
-        """These lines as this draft leaves them, and those of the jobs that it brings into that state."""
+    def _lines(self, known: Iterable[Waiting], is_such: Callable[[Job], bool]) -> dict[str, Waiting]:
+        """These lines as this draft leaves them, and those of the jobs that become such by it."""
         lines = {line.key: line for line in known}
         for key in self._gone:
             lines.pop(key, None)
         for key, moved in self.moved.items():
             lines.pop(key, None)
-            if moved.after.state is state and self.is_here(moved.after):
+            if is_such(moved.after) and self.is_here(moved.after):
                 is_new = moved.after.inbox or key in self._still_new
                 lines[key] = replace(waiting_line(moved.after), is_new=is_new)
         return lines
 
     def drop_line(self, key: str) -> None:
-        """A line whose job does not wait any more."""
+        """A line whose job does not wait any more; of an array, one with members that do not."""
         self._gone.add(key)
+        array = arrays.array_key(key)
+        if array is not None and array in self._snapshot.jobs and array not in self.moved:
+            self._set(self._snapshot.jobs[array].job)
+
+    # --- members of arrays
+
+    def take_apart(self, key: str) -> bool:
+        """Give a waiting member of an array a job of its own; False if it is none."""
+        member = self._member(key)
+        if member is None:
+            return False
+        self._set_apart(member)
+        return True
+
+    def _member(self, key: str) -> Job | None:
+        """The job that a member gets, if it is one that waits and has none. What has that key already is left
+        over from an array of the same id, which is forgotten.
+        """
+        array_key = arrays.array_key(key)
+        array = None if array_key is None else self.job(array_key)
+        template = None if array_key is None else self._snapshot.templates.get(array_key)
+        job_id = key.partition(".")[2]
+        if array is None or template is None or not members.awaits(array, job_id):
+            return None
+        left_over = self._snapshot.jobs.get(key)
+        announced = 0 if left_over is None else left_over.job.sequence
+        member = replace(member_job(array, template, job_id), sequence=announced)
+        return record(member, at=array.created)
+
+    def _set_apart(self, member: Job) -> None:
+        array_key = member.array_key
+        assert array_key is not None
+        array = self.job(array_key)
+        assert array is not None
+        self._set(members.with_apart(array, member.job_id))
+        left_over = self._snapshot.jobs.get(member.key)
+        unborn = replace(member, sequence=member.sequence - 1, history=())
+        version = None if left_over is None else left_over.version
+        self.moved[member.key] = Moved(before=StoredJob(job=unborn, version=version), after=member)
+
+    def _note_end(self, was: Job, job: Job) -> None:
+        """Whoever ends is noted on the array of which it is a member."""
+        if job.array_key is None or was.outcome is job.outcome:
+            return
+        self._snapshot.read_jobs([job.array_key])
+        array = self.job(job.array_key)
+        if array is not None and array.array is not None:
+            self._set(members.with_end(array, job.job_id, job.outcome, now=self._now))
+
+    def _note_start(self, job: Job) -> None:
+        array = None if job.array_key is None else self.job(job.array_key)
+        if array is not None and array.state is State.QUEUED:
+            self._set(members.begun(array, now=self._now))
+
+    # --- what a decision does
 
     def admit(self, admit: Admit, *, token: str, submit_within: timedelta, max_preemptions: int) -> None:
         job = self.job(admit.waiting.key)
@@ -169,6 +232,7 @@ class Draft:
         )
         self.apply(Reserved(reservations=(reservation,)))
         self._set(reserved)
+        self._note_start(reserved)
         self.admissions.append(Admission(job=reserved, reservation=reservation, admit=admit))
 
     def fold(self, wait: Wait) -> None:
@@ -226,9 +290,10 @@ class Draft:
             for p in reject.problems
         )
         note = "; ".join(problem["problem"] for problem in problems)
+        array = None if job.array is None else job.array.with_waiting_ended(Outcome.REJECTED)
         self._set(
             move(
-                job,
+                replace(job, array=array),
                 State.ENDED,
                 at=self._now,
                 outcome=Outcome.REJECTED,
@@ -242,6 +307,9 @@ class Draft:
     def expire(self, expire: Expire) -> None:
         job = self.job(expire.waiting.key)
         assert job is not None
+        if job.array is not None:
+            self._set(members.expired(job, reason=expire.reason, note=expire.note, now=self._now))
+            return
         self._set(
             move(
                 job,
@@ -268,12 +336,11 @@ class Draft:
     def reckon(self, decision: Decision, policy: Policy) -> None:
         """Teams' turns and planned starts, as they are after this draft."""
         admits = [admission.admit for admission in self.admissions]
-        waits = {line.key for line in self.waiting()}
         reckoned = reckon(
             self.resource,
             decision,
             admits=admits,
-            is_waiting=waits.__contains__,
+            is_waiting=is_among(self.waiting()),
             policy=policy,
             now=self._now,
         )
@@ -290,15 +357,14 @@ class Draft:
             if last >= first:
                 self.apply(Changed(key=key, first=first, last=last, at=self._now))
         self.apply(*(Announced(key=key, first=s.first, last=s.last) for key, s in announced.items()))
-        jobs: list[Write] = [
-            Replace(path=job_path(key), fields=write_job(moved.after), version=moved.before.version)
-            for key, moved in self.moved.items()
-        ]
+        jobs = [_write(job_path(key), moved) for key, moved in self.moved.items()]
         return [*self._resource_writes(), *queue_writes, *jobs, *self._besides]
 
     def _set(self, job: Job) -> None:
-        before = self.moved[job.key].before if job.key in self.moved else self._snapshot.jobs[job.key]
+        known = self.moved.get(job.key)
+        before = self._snapshot.jobs[job.key] if known is None else known.before
         self.moved[job.key] = Moved(before=before, after=job)
+        self._note_end(before.job if known is None else known.after, job)
 
     def _resource_writes(self) -> list[Write]:
         if self.resource == self._snapshot.resource:
@@ -312,16 +378,19 @@ class Draft:
         add = [
             replace(waiting_line(moved.after), is_new=key in self._still_new)
             for key, moved in self.moved.items()
-            if _belongs_in_queue(moved.after)
+            if self._belongs_in_queue(moved.after)
         ]
         known = self._snapshot.waiting_queue().lines
-        leave = [key for key, m in self.moved.items() if not _belongs_in_queue(m.after) and key in known]
+        leave = [key for key, m in self.moved.items() if not self._belongs_in_queue(m.after) and key in known]
         remove = [*leave, *(key for key in self._gone if key in known)]
         if not add and not remove:
             return []
         queue, dirty = self._snapshot.queue().changed(add=add, remove=remove)
-        self.apply(Queued(waiting=len(queue.lines), shards=queue.shards))
+        self.apply(Queued(waiting=queue.count, shards=queue.shards))
         return list(self._shard_writes(queue, sorted(dirty)))
+
+    def _belongs_in_queue(self, job: Job) -> bool:
+        return (job.waits or job.is_held) and not job.inbox and self.is_here(job)
 
     def _shard_writes(self, queue: Queue, dirty: Iterable[int]) -> Iterable[Write]:
         versions = self._snapshot.shard_versions
@@ -340,7 +409,7 @@ def waiting_line(job: Job) -> Waiting:
         team=job.team,
         job_id=job.job_id,
         priority=job.priority,
-        arrived=job.arrived,
+        arrived=job.created,
         demands=job.demands,
         attempt=job.attempt,
         not_before=job.not_before,
@@ -355,7 +424,17 @@ def waiting_line(job: Job) -> Waiting:
         moved_at=job.moved_at,
         holds=job.holds,
         serial=job.serial,
+        members=() if job.array is None else arrays.ranges_of(job.array.waiting),
+        max_parallel=job.max_parallel if job.array is None else job.array.max_parallel,
     )
+
+
+def _waits(job: Job) -> bool:
+    return job.waits
+
+
+def _is_held(job: Job) -> bool:
+    return job.is_held
 
 
 def _preemptions_left(job: Job, usual: int) -> int:
@@ -363,11 +442,14 @@ def _preemptions_left(job: Job, usual: int) -> int:
     return max(0, most - job.preemptions)
 
 
-def _belongs_in_queue(job: Job) -> bool:
-    return job.state in {State.QUEUED, State.HELD} and not job.inbox
-
-
 def _comes_unseen(before: Job, after: Job) -> bool:
     """Does it begin to compete without ever having been held against pools, as far as is known?"""
     is_back = before.state in {State.HELD, State.ENDED} and after.state is State.QUEUED
     return is_back and after.attempt == 0 and not after.inbox
+
+
+def _write(path: str, moved: Moved) -> Write:
+    fields = write_job(moved.after)
+    if moved.before.version is None:
+        return Create(path=path, fields=fields)
+    return Replace(path=path, fields=fields, version=moved.before.version)

@@ -8,7 +8,7 @@ here, and a place that filled up meanwhile is one more queue to wait in.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 
@@ -125,10 +125,13 @@ class Elsewhere:
             self._system, [*keys][:SITES_LIMIT], expectations=decision.board.expectations, now=now
         )
         self._relocate(decision, candidates, sites, now)
+        rejected: dict[str, Reject] = {}
         for wait in stuck:
             resources = [sites[key].resource if key in sites else None for key in anywhere[wait.waiting.key]]
             if can_run_nowhere(wait.waiting, resources, now):
-                decision.rejects.append(_reject(decision, wait))
+                reject = _reject(decision, wait)
+                rejected.setdefault(reject.waiting.key, reject)
+        decision.rejects += rejected.values()
         return self._to_be_courted(decision, candidates, sites)
 
     def _relocate(
@@ -174,8 +177,10 @@ class Elsewhere:
 
 
 def _may_go(decision: Decision, now: datetime) -> Iterator[Wait]:
-    """The jobs that stay, are awake, and may go elsewhere if they have a place to go to."""
-    lines = [line for line in decision.board.lines() if line.alternatives]
+    """The jobs that stay, are awake, and may go elsewhere if they have a place to go to; of an array as many
+    members as one commit carries.
+    """
+    lines = [each for line in decision.board.lines() if line.alternatives for each in _single(decision, line)]
     leaving = {line.key for line in decision.leaving()} if lines else set()
     for line in lines:
         if line.key in leaving or not is_awake(line, now) or not is_rested(line, now):
@@ -185,6 +190,16 @@ def _may_go(decision: Decision, now: datetime) -> Iterator[Wait]:
             yield wait
 
 
+def _single(decision: Decision, line: Waiting) -> Iterator[Waiting]:
+    """Members go one by one, each as a job of its own."""
+    left = decision.left_of(line)
+    if left is not None:
+        yield from (replace(left.nth(n), of=None) for n in range(min(left.count, RELOCATIONS_LIMIT)))
+
+
 def _reject(decision: Decision, wait: Wait) -> Reject:
-    problems = decision.board.group_of(wait.waiting).problems
-    return Reject(waiting=wait.waiting, reason=wait.reason, problems=problems)
+    """Of an array all that wait, for they are alike."""
+    line, board = wait.waiting, decision.board
+    problems = board.group_of(line).problems
+    whole = board.arrays.get(line.array or "", line) if board.arrays else line
+    return Reject(waiting=whole, reason=wait.reason, problems=problems)

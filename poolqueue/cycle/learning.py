@@ -26,7 +26,7 @@ def decided_unaided(draft: Draft, policy: Policy, keys: SerialKeys, *, now: date
     all of them can start, or none whatever the run times are.
     """
     waiting = draft.waiting()
-    if len(waiting) > FEW or len({line.team for line in waiting}) > 1:
+    if sum(line.count for line in waiting) > FEW or len({line.team for line in waiting}) > 1:
         return None
     board = Board(
         draft.resource,

@@ -18,13 +18,14 @@ from poolqueue.cycle.serial_keys import LOOKS, SerialKeys
 from poolqueue.cycle.snapshot import COMMIT_BYTES, INBOX_LIMIT, Snapshot, body_bytes, read_snapshot
 from poolqueue.observation import look, reserved_tokens
 from poolqueue.ports import VertexUnavailable
-from poolqueue.records import PAUSES_PATH, ResourceName, job_path, read_pauses
+from poolqueue.records import ResourceName, job_path
 from poolqueue.scheduling.admission import decide, expired
+from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.changes import Change
 from poolqueue.scheduling.decision import Decision
-from poolqueue.scheduling.events import Event, Paused
-from poolqueue.scheduling.jobs import Job, State
+from poolqueue.scheduling.events import Event
+from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Relocate, Wait
 from poolqueue.scheduling.waiting import Waiting
@@ -83,7 +84,7 @@ def run_round(
 ) -> Round:
     """One attempt. Raises `Conflict` when somebody else committed in between: then run it again."""
     snapshot = read_snapshot(system.documents, name, arrivals=asked.arrivals, endings=asked.endings)
-    snapshot.read_jobs(change.key for change in asked.changes)
+    _read_changed(snapshot, asked.changes)
     draft = Draft(snapshot, now=system.clock())
     draft.apply(*asked.events)
     for change in asked.changes:
@@ -130,6 +131,14 @@ def _end_noted(snapshot: Snapshot, draft: Draft) -> None:
         draft.end(ending)
 
 
+def _read_changed(snapshot: Snapshot, changes: Sequence[Change]) -> None:
+    """The jobs that are changed; a member of an array may have none yet."""
+    keys = [change.key for change in changes]
+    snapshot.read_jobs([*keys, *(ending.key for ending in snapshot.endings)])
+    if unborn := [key for key in keys if array_key(key) is not None and key not in snapshot.jobs]:
+        snapshot.read_jobs([], unborn=unborn)
+
+
 def _has_room(draft: Draft) -> bool:
     """While outcomes cannot be published, nothing begins that would have to be announced."""
     listed = len(draft.resource.unannounced)
@@ -154,8 +163,7 @@ def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     except VertexUnavailable as error:
         log.warning("resource_not_observed", extra={"resource": snapshot.name.full, "error": str(error)})
         return
-    # Nothing is admitted unless somebody looked: what pauses there are is known from the first time on.
-    draft.apply(Paused(pauses=read_pauses(system.documents.read([PAUSES_PATH])[0].fields)), observed)
+    draft.apply(observed)
 
 
 def _decide(
@@ -225,12 +233,16 @@ class _Drawing:
         """The jobs that may be moved are read in one go; new lines are taken up in the order of reading."""
         waits = [decision.wait_of(line) for line in self._new_lines(decision)]
         news = [wait for wait in waits if self._arrives(wait.waiting.key) or _is_news(wait)]
-        self._snapshot.read_jobs(self._to_be_read(decision, news))
+        leaving: list[Admit | Relocate] = [*decision.admits, *decision.relocates]
+        unborn = [each.waiting.key for each in leaving if array_key(each.waiting.key) is not None]
+        self._snapshot.read_jobs(self._to_be_read(decision, news), unborn=unborn)
         for relocate in decision.relocates:
             self._relocate(relocate)
         for admit in decision.admits:
             self._start(admit)
         for wait in news:
+            if wait.waiting.members and wait.waiting.key in self._draft.moved:
+                continue  # some of its members start
             if self._arrives(wait.waiting.key) or self._takes_up(wait.waiting.key):
                 self._draft.fold(wait)
         for reject in decision.rejects:
@@ -251,17 +263,18 @@ class _Drawing:
 
     def _new_lines(self, decision: Decision) -> list[Waiting]:
         leaving = {line.key for line in decision.leaving()}
-        return [line for line in self._draft.waiting() if line.is_new and line.key not in leaving]
+        new = [line for line in self._draft.waiting() if line.is_new and line.key not in leaving]
+        return [line for line in new if decision.left_of(line) is not None]
 
     def _arrives(self, key: str) -> bool:
         return key in self._snapshot.arrivals and key not in self._draft.moved
 
     def _start(self, admit: Admit) -> None:
-        key = admit.waiting.key
+        line = admit.waiting.of or admit.waiting.key
         if not self._snapshot.more_arrivals:
             self._admit(admit)
-        elif self._arrives(key):
-            self._draft.defer(key)
+        elif self._arrives(line):
+            self._draft.defer(line)
 
     def _end(self, over: Reject | Expire) -> None:
         key = over.waiting.key
@@ -317,9 +330,12 @@ class _Drawing:
         return job is not None and self._bytes >= 0
 
     def _waiting_job(self, key: str) -> Job | None:
-        """The job of a line; None, and the line goes, if it does not wait any more."""
+        """The job of a line; None, and the line goes, if it does not wait any more. A member of an array gets
+        one of its own.
+        """
+        self._draft.take_apart(key)
         job = self._draft.job(key)
-        if job is None or job.state not in {State.QUEUED, State.HELD} or not self._draft.is_here(job):
+        if job is None or not (job.waits or job.is_held) or not self._draft.is_here(job):
             self._draft.drop_line(key)
             self.more = True
             return None

@@ -20,7 +20,6 @@ from poolqueue.records import (
 )
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.expectations import Expectations
-from poolqueue.scheduling.jobs import State
 from poolqueue.scheduling.pools import Resource, free
 from poolqueue.scheduling.waiting import Waiting
 from poolqueue.system import System
@@ -90,4 +89,4 @@ def _arrivals(system: System, name: ResourceName) -> list[Waiting]:
     query = Query(collection="jobs", where={"inbox": name.key}, select=ARRIVAL_FIELDS, limit=ARRIVALS_LIMIT)
     found = system.documents.find(query)
     jobs = [read_arrival(each.fields) for each in found if each.fields is not None]
-    return [waiting_line(job) for job in jobs if job.state is State.QUEUED]
+    return [waiting_line(job) for job in jobs if job.waits]

@@ -9,15 +9,19 @@ from poolqueue.ports import Create, Documents, Query
 from poolqueue.records import (
     Queue,
     ResourceName,
+    Template,
     endings_inbox,
     job_path,
     queue_path,
     read_job,
     read_queue,
     read_resource,
+    read_template,
     resource_path,
+    template_path,
     write_resource,
 )
+from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.pools import Resource
@@ -49,6 +53,7 @@ class Snapshot:
     more_arrivals: bool = False
     more_endings: bool = False
     jobs: dict[str, StoredJob] = field(default_factory=dict)
+    templates: dict[str, Template] = field(default_factory=dict)
     shard_versions: list[object | None] = field(default_factory=list)
     _queue: Queue | None = None
 
@@ -65,13 +70,23 @@ class Snapshot:
         """The queue without a read when the resource says that it is empty."""
         return self.queue() if self.resource.waiting or self._queue is not None else Queue()
 
-    def read_jobs(self, keys: Iterable[str]) -> None:
-        """Add the jobs `keys` that are not known yet; those without a document stay unknown."""
-        missing = [key for key in dict.fromkeys(keys) if key not in self.jobs]
-        for document in self.documents.read([job_path(key) for key in missing]):
-            if document.fields is not None:
-                job = read_job(document.fields)
-                self.jobs[job.key] = StoredJob(job=job, version=document.version)
+    def read_jobs(self, keys: Iterable[str], *, unborn: Iterable[str] = ()) -> None:
+        """Add the jobs `keys` that are not known yet, and the arrays of those that are members; without a
+        document they stay unknown. For members that are `unborn` also what their arrays make them of.
+        """
+        wanted = [*keys]
+        found = [(key, array_key(key)) for key in wanted]
+        jobs = dict.fromkeys([*wanted, *(array for _, array in found if array is not None)])
+        templates = {array for key in unborn if (array := array_key(key)) is not None} - self.templates.keys()
+        paths = [job_path(key) for key in jobs if key not in self.jobs]
+        for document in self.documents.read([*paths, *map(template_path, sorted(templates))]):
+            if document.fields is None:
+                continue
+            collection, _, key = document.path.partition("/")
+            if collection == "templates":
+                self.templates[key] = read_template(document.fields)
+            else:
+                self.jobs[key] = StoredJob(job=read_job(document.fields), version=document.version)
 
 
 def read_snapshot(documents: Documents, name: ResourceName, *, arrivals: bool, endings: bool) -> Snapshot:

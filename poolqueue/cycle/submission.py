@@ -16,6 +16,7 @@ from poolqueue.cycle.retrying import until_settled
 from poolqueue.ports import (
     INSTALLATION_LABEL,
     JOB_LABEL,
+    MEMBER_LABEL,
     TEAM_LABEL,
     TOKEN_LABEL,
     Created,
@@ -26,6 +27,7 @@ from poolqueue.ports import (
     VertexUnavailable,
 )
 from poolqueue.records import ResourceName, job_path, read_job, write_job
+from poolqueue.scheduling.arrays import member_of
 from poolqueue.scheduling.changes import SubmissionFailed, submitted
 from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.system import System
@@ -162,7 +164,7 @@ def body_of(admission: Admission, installation: str, *, now: datetime) -> Mappin
         INSTALLATION_LABEL: installation,
         TOKEN_LABEL: admission.reservation.token,
         TEAM_LABEL: admission.job.team,
-        JOB_LABEL: admission.job.job_id,
+        **_job_labels(admission.job.job_id),
     }
     body["labels"] = {**body.get("labels", {}), **labels}
     body["jobSpec"]["persistentResourceId"] = ResourceName.from_key(admission.job.resource).id
@@ -172,6 +174,12 @@ def body_of(admission: Admission, installation: str, *, now: datetime) -> Mappin
     for assignment in admission.admit.assignments:
         specs[assignment.index]["diskSpec"] = json.loads(assignment.disk)
     return body
+
+
+def _job_labels(job_id: str) -> dict[str, str]:
+    """A label's value has no dot."""
+    member = member_of(job_id)
+    return {JOB_LABEL: job_id} if member is None else {JOB_LABEL: member[0], MEMBER_LABEL: str(member[1])}
 
 
 def _cut_timeout(spec: dict[str, Any], left: timedelta) -> None:

@@ -12,23 +12,22 @@ from poolqueue.records.jobs import (
 )
 from poolqueue.records.names import ResourceName, pace_path, region_key, resource_path
 from poolqueue.records.paces import read_pace, write_pace
-from poolqueue.records.pauses import PAUSES_PATH, commands_of, read_pauses, write_pauses
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
 from poolqueue.records.resources import read_resource, write_resource
 from poolqueue.records.run_times import read_run_times, run_times_path, write_run_times
 from poolqueue.records.serial_keys import read_serial_key, serial_key_path, write_serial_key
 from poolqueue.records.settings import SettingsVersion, read_settings_version
+from poolqueue.records.templates import Template, read_template, template_path, write_template
 
 __all__ = [
     "ARRIVAL_FIELDS",
-    "PAUSES_PATH",
     "Bell",
     "Line",
     "Queue",
     "ResourceName",
     "SettingsVersion",
+    "Template",
     "bell_path",
-    "commands_of",
     "endings_inbox",
     "forecasts_path",
     "job_path",
@@ -38,24 +37,25 @@ __all__ = [
     "read_bell",
     "read_job",
     "read_pace",
-    "read_pauses",
     "read_queue",
     "read_resource",
     "read_run_times",
     "read_scorecard",
     "read_serial_key",
     "read_settings_version",
+    "read_template",
     "region_key",
     "resource_path",
     "run_times_path",
     "serial_key_path",
+    "template_path",
     "write_bell",
     "write_job",
     "write_pace",
-    "write_pauses",
     "write_queue",
     "write_resource",
     "write_run_times",
     "write_scorecard",
     "write_serial_key",
+    "write_template",
 ]

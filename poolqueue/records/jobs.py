@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from poolqueue.records.names import SCHEMA
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.arrays import Array
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
 from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
@@ -39,7 +40,7 @@ _PLAIN = (
     "deadline",
     "max_wait",
     "moved_at",
-    "returned",
+    "max_parallel",
 )
 
 
@@ -47,7 +48,7 @@ _PLAIN = (
 ARRIVAL_FIELDS = (
     "team", "job_id", "variant", "resource", "priority", "created", "state", "inbox", "demands", "attempt",
     "not_before", "deadline", "max_wait", "traits", "alternatives", "preemptions", "max_preemptions", "moves",
-    "moved_at", "returned", "serial",
+    "moved_at", "serial", "array", "max_parallel",
 )  # fmt: skip
 _LEFT_OUT = {"digest": "", "display_name": "", "custom_job_body": "", "tokens": (), "history": ()}
 
@@ -103,6 +104,7 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         holds=tuple(_read_hold(each) for each in fields.get("holds", ())),
         traits=read_traits(fields.get("traits")),
         serial=read_serial(fields.get("serial")),
+        array=_read_array(fields.get("array")),
     )
 
 
@@ -124,6 +126,8 @@ def _write_wishes(job: Job) -> dict[str, Any]:
         fields["traits"] = write_traits(job.traits)
     if job.serial is not None:
         fields["serial"] = {"key": job.serial.key, "limit": job.serial.limit}
+    if job.array is not None:
+        fields["array"] = _write_array(job.array)
     return {name: value for name, value in fields.items() if value}
 
 
@@ -133,6 +137,32 @@ def _read_hold(fields: Mapping[str, Any]) -> Hold:
 
 def read_serial(fields: Mapping[str, Any] | None) -> Serial | None:
     return None if fields is None else Serial(**fields)
+
+
+def _write_array(array: Array) -> dict[str, Any]:
+    """Sets of members as bits, the first one lowest."""
+    ended = {outcome: _write_members(members) for outcome, members in array.ended.items()}
+    fields = {"size": array.size, "max_parallel": array.max_parallel, "apart": _write_members(array.apart)}
+    return {**fields, "ended": ended}
+
+
+def _read_array(fields: Mapping[str, Any] | None) -> Array | None:
+    if fields is None:
+        return None
+    return Array(
+        size=fields["size"],
+        max_parallel=fields["max_parallel"],
+        apart=_read_members(fields["apart"]),
+        ended={outcome: _read_members(members) for outcome, members in fields["ended"].items()},
+    )
+
+
+def _write_members(members: int) -> bytes:
+    return members.to_bytes((members.bit_length() + 7) // 8, "little")
+
+
+def _read_members(members: bytes) -> int:
+    return int.from_bytes(members, "little")
 
 
 def write_traits(traits: Traits) -> dict[str, Any]:

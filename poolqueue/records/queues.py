@@ -26,9 +26,9 @@ SHARD_BYTES = 700_000
 GROWTH_CHARACTERS = 250_000  # of what lines share, that one commit adds: it may hardly compress
 SHARD_LINES = 20_000
 
-# What a line lacks that was written before these were known.
+# What a line lacks that was written before these were known, or that most lines do not need.
 _ADDED = (0, 0, None, None, 0, None)
-_MOVED: Sequence[Any] = (0, None, (), None)  # and what only some lines have
+_MOVED: Sequence[Any] = (0, None, (), None, (), None)  # and what only some lines have
 
 _Demands = tuple[Demand, ...]
 _Alternatives = tuple[Alternative, ...]
@@ -50,6 +50,11 @@ class Queue:
     lines: Mapping[str, Line] = field(default_factory=dict)
     shards: int = 1
     full: frozenset[int] = frozenset()
+
+    @property
+    def count(self) -> int:
+        """How many jobs they stand for."""
+        return sum(line.waiting.count for line in self.lines.values())
 
     def waiting(self) -> list[Waiting]:
         """Those that a decision considers."""
@@ -139,16 +144,23 @@ def write_queue(queue: Queue, shard: int) -> dict[str, Any]:
         "shard": shard,
         "shards": queue.shards,
         "count": len(lines),
-        "teams": dict(Counter(line.team for line in lines)),
+        "teams": _jobs_of_teams(lines),
         "lines": packed,
     }
 
 
+def _jobs_of_teams(lines: Iterable[Waiting]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts[line.team] += line.count
+    return dict(counts)
+
+
 def waiting_of(fields: Mapping[str, Any], team: str) -> int:
-    """A team's lines in one shard, without unpacking them."""
+    """How many jobs of a team stand in one shard, without unpacking it."""
     if "teams" in fields:
         return int(fields["teams"].get(team, 0))
-    return sum(line.team == team for line in _unpack(fields["lines"]))
+    return sum(line.count for line in _unpack(fields["lines"]) if line.team == team)
 
 
 def has_successor(fields: Mapping[str, Any]) -> bool:
@@ -201,7 +213,7 @@ def _read_line(
 ) -> Waiting:
     team, job_id, priority, arrived, its_demands, attempt, not_before, is_new, *added = line
     its_traits, its_alternatives, expires, deadline, preemptions, max_preemptions, *moved = added or _ADDED
-    moves, moved_at, holds, serial = [*moved, *_MOVED[len(moved) :]]
+    moves, moved_at, holds, serial, members, max_parallel = [*moved, *_MOVED[len(moved) :]]
     return Waiting(
         team=team,
         job_id=job_id,
@@ -221,6 +233,8 @@ def _read_line(
         moved_at=_maybe_moment(moved_at),
         holds=tuple(Hold(reason=Reason(reason), at=from_micros(at), note=note) for reason, at, note in holds),
         serial=None if serial is None else Serial(key=serial[0], limit=serial[1]),
+        members=tuple((first, end) for first, end in members),
+        max_parallel=max_parallel,
     )
 
 
@@ -230,7 +244,8 @@ def _write_line(line: Waiting, demands: int, traits: int, alternatives: int) -> 
     rest = [traits, alternatives, _maybe_micros(line.expires), _maybe_micros(line.deadline)]
     held = [[each.reason.value, to_micros(each.at), each.note] for each in line.holds]
     serial = None if line.serial is None else [line.serial.key, line.serial.limit]
-    some = [line.moves, _maybe_micros(line.moved_at), held, serial]
+    some: list[Any] = [line.moves, _maybe_micros(line.moved_at), held, serial]
+    some += [line.members, line.max_parallel]
     while some and not some[-1]:
         some.pop()
     return [*fields, *rest, line.preemptions, line.max_preemptions, *some]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from poolqueue.requests.arrays import ArrayRequest, check_template
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.durations import whole_seconds
 from poolqueue.requests.limits import MOST_WORKER_POOL_SPECS, check_limits
@@ -37,8 +38,9 @@ class JobRequest:
     """A well-formed request. `custom_job` is the REST body in camelCase, enums as names, int64 as strings.
 
     `persistent_resource` is None when it is to be chosen among all of `project` and `location`.
-    `arguments` are those of all its programs, in order. `digest` is equal for equal content in whatever
-    spelling; it leaves out `job_id`.
+    `arguments` are those of all its programs, in order. With an `array` the custom job is a template: it has
+    its placeholders, and so have its display name and arguments. `digest` is equal for equal content in
+    whatever spelling; it leaves out `job_id`.
     """
 
     job_id: str
@@ -58,6 +60,7 @@ class JobRequest:
     ties: Ties
     alternatives: tuple[Place, ...]
     arguments: tuple[str, ...]
+    array: ArrayRequest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +155,10 @@ def _custom_job(given: Any, settings: Settings, job_id: str, problems: Problems)
         custom_job = normalised("CustomJob", given, "custom_job", problems)
     _name(custom_job, settings, job_id, problems)
     problems.only_news()
-    check_limits(custom_job, problems)
+    if settings.array is None:
+        check_limits(custom_job, problems)
+    else:
+        check_template(custom_job, settings.array, problems)
     return custom_job
 
 
@@ -213,6 +219,7 @@ def _job_request(
         ties=settings.ties,
         alternatives=places.alternatives,
         arguments=_arguments(spec["workerPoolSpecs"]),
+        array=settings.array,
     )
 
 
@@ -225,6 +232,8 @@ def _digest(
     wishes: dict[str, Any] = {**settings.wishes.canonical(), **settings.ties.canonical()}
     if alternatives:
         wishes["alternatives"] = [place.canonical() for place in alternatives]
+    if settings.array is not None:
+        wishes["array"] = settings.array.canonical()
     return _sha256(json.dumps([*content, wishes] if wishes else content, sort_keys=True).encode())
 
 

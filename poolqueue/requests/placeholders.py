@@ -1,4 +1,5 @@
-"""Placeholders such as `${data.name}` in a job template: where they may stand, and what an event puts there.
+"""Placeholders such as `${data.name}`: where they may stand in a trigger's template, and what an event puts
+there; those of an array, such as `${parameters.lr}`, are written alike. `$${` is a literal `${`.
 
 Substitution works on the parsed template, never on text: a value becomes part of one string, is not looked
 at again, and cannot become a key, a list or another field.
@@ -15,7 +16,9 @@ from poolqueue.requests.collecting import Problems
 LONGEST_VALUE = 2_048
 LONGEST_RESULT = 20_000
 
-_TOKEN = re.compile(r"\$\$\{|\$\{[^{}]*\}|\$\{")
+TOKEN = re.compile(r"\$\$\{|\$\{[^{}]*\}|\$\{")
+ESCAPED, LITERAL = "$${", "${"
+
 _NAME = re.compile(
     r"event\.(?:id|source|type|subject|time)|(?:attributes|data)(?:\.[A-Za-z_][A-Za-z0-9_-]*)+"
 )
@@ -24,7 +27,7 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _CLOSED_FIELDS = frozenset(
     {
         "imageUri", "executorImageUri", "packageUris", "pythonModule", "command", "serviceAccount",
-        "network", "persistentResourceId", "alternatives", "kmsKeyName", "name",
+        "network", "persistentResourceId", "alternatives", "kmsKeyName", "name", "array",
     }
 )  # fmt: skip
 _SHELL_SCRIPT = re.compile(r"-[a-zA-Z]*c")
@@ -34,39 +37,42 @@ Lookup = Callable[[str], object]
 
 def check_placeholders(template: Any, path: str, problems: Problems) -> None:
     """Adds to `problems` what is wrong with the placeholders of a template."""
-    for place, text, is_key in _texts(template, path):
-        names = _TOKEN.findall(text)
+    for place, text, is_key in texts_in(template, path):
+        names = TOKEN.findall(text)
         if names and is_key:
             problems.add(place, text, "is a key with a placeholder", "placeholders stand in values only")
         for name in names:
-            if name != "$${" and not _NAME.fullmatch(name[2:-1]):
+            if name != ESCAPED and not _NAME.fullmatch(name[2:-1]):
                 remedy = "use ${event.id}, ${attributes.NAME} or ${data.FIELD}; for a literal ${ write $${"
                 problems.add(place, name, "is not a placeholder", remedy)
     for place, text, remedy in _closed_texts(template, path):
-        if any(name != "$${" for name in _TOKEN.findall(text)):
+        if any(name != ESCAPED for name in TOKEN.findall(text)):
             problems.add(place, text, "may not come from an event", remedy)
 
 
 def substituted(template: Any, lookup: Lookup, path: str, problems: Problems) -> Any:
     """`template` with each placeholder replaced by what `lookup` says of its name."""
-    match template:
+    return with_texts(template, path, lambda text, place: _filled(text, lookup, place, problems))
+
+
+def with_texts(value: Any, path: str, fill: Callable[[str, str], str]) -> Any:
+    """`value` with each string below it, keys aside, replaced by what `fill` makes of it at its path."""
+    match value:
         case str():
-            return _filled(template, lookup, path, problems)
+            return fill(value, path)
         case dict():
-            return {
-                key: substituted(each, lookup, f"{path}.{key}", problems) for key, each in template.items()
-            }
+            return {key: with_texts(each, f"{path}.{key}", fill) for key, each in value.items()}
         case list():
-            return [substituted(each, lookup, f"{path}[{i}]", problems) for i, each in enumerate(template)]
+            return [with_texts(each, f"{path}[{i}]", fill) for i, each in enumerate(value)]
         case _:
-            return template
+            return value
 
 
 def _filled(text: str, lookup: Lookup, path: str, problems: Problems) -> str:
     def put(found: re.Match[str]) -> str:
-        return "${" if found.group() == "$${" else _value(found.group(), lookup, path, problems)
+        return LITERAL if found.group() == ESCAPED else _value(found.group(), lookup, path, problems)
 
-    result = _TOKEN.sub(put, text)
+    result = TOKEN.sub(put, text)
     if len(result) > LONGEST_RESULT:
         problems.add(path, result, f"has more than {LONGEST_RESULT} characters", "use fewer placeholders")
     return result
@@ -93,7 +99,7 @@ def _value(placeholder: str, lookup: Lookup, path: str, problems: Problems) -> s
 # --- walking a template ----------------------------------------------------------------------------------
 
 
-def _texts(value: Any, path: str) -> Iterator[tuple[str, str, bool]]:
+def texts_in(value: Any, path: str) -> Iterator[tuple[str, str, bool]]:
     """Each string below `value` with its path, and whether it is a key."""
     match value:
         case str():
@@ -101,10 +107,10 @@ def _texts(value: Any, path: str) -> Iterator[tuple[str, str, bool]]:
         case dict():
             for key, each in value.items():
                 yield f"{path}.{key}", key, True
-                yield from _texts(each, f"{path}.{key}")
+                yield from texts_in(each, f"{path}.{key}")
         case list():
             for index, each in enumerate(value):
-                yield from _texts(each, f"{path}[{index}]")
+                yield from texts_in(each, f"{path}[{index}]")
 
 
 def _closed_texts(value: Any, path: str) -> Iterator[tuple[str, str, str]]:
@@ -115,7 +121,7 @@ def _closed_texts(value: Any, path: str) -> Iterator[tuple[str, str, str]]:
     if isinstance(value, dict):
         for key, each in value.items():
             if _camel(key) in _CLOSED_FIELDS:
-                for place, text, _ in _texts(each, f"{path}.{key}"):
+                for place, text, _ in texts_in(each, f"{path}.{key}"):
                     yield place, text, "write it out; put what varies into args or env"
             yield from _closed_texts(each, f"{path}.{key}")
         yield from _shell_scripts(value, path)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from poolqueue.requests.arrays import ArrayRequest, read_array
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.naming import ID_RULE, is_id
 from poolqueue.requests.normalising import did_you_mean, whole_number
@@ -14,7 +15,7 @@ from poolqueue.requests.ties import TIES, Ties, read_ties
 from poolqueue.requests.wishes import WISHES, Wishes, read_wishes
 
 LOWEST_PRIORITY, DEFAULT_PRIORITY, HIGHEST_PRIORITY = 0, 50, 100
-SETTINGS = ("job_id", "priority", "display_name", *WISHES, *TIES, "alternatives")
+SETTINGS = ("job_id", "priority", "display_name", *WISHES, *TIES, "alternatives", "array")
 
 _LATER = frozenset(
     {
@@ -46,7 +47,7 @@ _MEANT = {
     "concurrency_limit": "serial_limit",
     "fallbacks": "alternatives",
 }
-_IN_JSON = frozenset({"alternatives", "hold"})
+_IN_JSON = frozenset({"alternatives", "array", "hold"})
 _TRANSPORT_PREFIXES = ("goog", "logging.googleapis.com/", "CloudPubSub", "ce-", "x-goog-")
 _TRANSPORT_NAMES = frozenset({"traceparent", "tracestate", "baggage", "content-type", "Content-Type"})
 
@@ -61,6 +62,7 @@ class Settings:
     wishes: Wishes
     ties: Ties
     alternatives: tuple[str, Any]
+    array: ArrayRequest | None = None
 
 
 def is_transports(attribute: str) -> bool:
@@ -73,12 +75,22 @@ def read_settings(envelope: Mapping[str, Any], attributes: Mapping[str, str], pr
     given = _merged(envelope, attributes, problems)
     return Settings(
         job_id=_job_id(given, problems),
-        priority=read_priority(*given.get("priority", ("", None)), problems),
+        priority=_priority(given, problems),
         display_name=_display_name(given, problems),
         wishes=read_wishes(given, problems),
         ties=read_ties(given, problems),
         alternatives=given.get("alternatives", ("", None)),
+        array=_array(given, problems),
     )
+
+
+def _array(given: Mapping[str, tuple[str, Any]], problems: Problems) -> ArrayRequest | None:
+    array = read_array(given, problems)
+    if array is not None and array.max_parallel is not None and "alternatives" in given:
+        path, value = given["alternatives"]
+        remedy = "leave out one of the two"
+        problems.add(path, value, "max_parallel is kept on one persistent resource only", remedy)
+    return array
 
 
 def _merged(
@@ -132,8 +144,8 @@ def _job_id(given: Mapping[str, tuple[str, Any]], problems: Problems) -> str | N
     return None
 
 
-def read_priority(path: str, priority: object, problems: Problems) -> int | None:
-    """None when none is given; None, and a problem, when it is none."""
+def _priority(given: Mapping[str, tuple[str, Any]], problems: Problems) -> int | None:
+    path, priority = given.get("priority", ("", None))
     if priority is None:
         return None
     number = whole_number(priority)

@@ -85,11 +85,8 @@ def read_span(path: str, value: object, problems: Problems, *, least: int = 1) -
 
 def _time(given: Given, name: str, problems: Problems) -> datetime | None:
     path, value = given.get(name, ("", None))
-    return None if value is None else read_time(path, value, problems)
-
-
-def read_time(path: str, value: object, problems: Problems) -> datetime | None:
-    """In UTC; None, and a problem, when `value` is no time with its zone."""
+    if value is None:
+        return None
     try:
         return utc_time(value)
     except BadTime as error:

@@ -13,17 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from poolqueue.scheduling.events import (
-    Announced,
-    Changed,
-    Event,
-    Paused,
-    Queued,
-    Reckoned,
-    Released,
-    Reserved,
-    apply,
-)
+from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reckoned, Released, Reserved, apply
 from poolqueue.scheduling.expectations import Expectations
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, PoolSpec, match_pools
@@ -65,6 +55,12 @@ class Group:
         place = bisect_left(self.lines, self.place(line), key=self.place)
         assert self.lines[place].key == line.key
         del self.lines[place]
+
+    def exchange(self, line: Waiting, other: Waiting) -> None:
+        """`other` has the same place."""
+        place = bisect_left(self.lines, self.place(line), key=self.place)
+        assert self.lines[place].key == line.key == other.key
+        self.lines[place] = other
 
 
 def by_priority(line: Waiting) -> Place:
@@ -115,6 +111,8 @@ class Board:
         self.expectations = expectations
         self.groups: dict[_GroupKey, Group] = {}
         self.timed: dict[str, Waiting] = {}
+        self.arrays: dict[str, Waiting] = {}
+        self.maximums: dict[str, int] = {}
         self._shared: set[_GroupKey] = set()
         self._specs = specs(resource)
         self._demands: _Interned[tuple[Demand, ...]] = _Interned()
@@ -133,6 +131,7 @@ class Board:
         self.capacity = {pool.key: pool.capacity for pool in resource.pools}
         self.names = {pool.key: ", ".join(pool.ids) for pool in resource.pools}
         self.held: Counter[tuple[str, PoolKey]] = Counter()
+        self.parallel: Counter[str] = Counter()
         self.passers: dict[str, Reservation] = {}
         self._key_holders: dict[KeyName, dict[str, Holder]] = {}
         self.ends = Ends()
@@ -154,14 +153,43 @@ class Board:
     def _watch(self, line: Waiting) -> None:
         if line.expires is not None or line.not_before is not None:
             self.timed[line.key] = line
+        if line.members:
+            self.arrays[line.key] = line
+        if line.max_parallel is not None and line.array is not None:
+            self.maximums[line.array] = line.max_parallel
 
     def remove(self, line: Waiting) -> None:
+        """A member that stands in the line of its array leaves that."""
+        if line.of is not None and line.of in self.arrays:
+            self._take_out(line, self.arrays[line.of])
+            return
         self.timed.pop(line.key, None)
+        self.arrays.pop(line.key, None)
         key = self._group_key(line)
         group = self._own(key)
         group.remove(line)
         if not group.lines:
             del self.groups[key]
+
+    def _take_out(self, member: Waiting, array: Waiting) -> None:
+        left = array.without([member.key])
+        if left is None:
+            self.remove(array)
+            return
+        self._own(self._group_key(array)).exchange(array, left)
+        self._watch(left)
+
+    def is_at_maximum(self, line: Waiting, begun: int = 0) -> bool:
+        """Do as many members of its array hold replicas as may, with those that have just `begun` to?"""
+        array = line.array
+        most = self.maximums.get(array) if array is not None and self.maximums else None
+        return most is not None and self.parallel[array or ""] + begun >= most
+
+    def first_of(self, group: Group) -> Waiting | None:
+        """The first job of a group that its array does not keep back."""
+        if not self.maximums:
+            return group.lines[0]
+        return next((line for line in group.lines if not self.is_at_maximum(line)), None)
 
     def copy(self, *, resource: Resource | None = None, policy: Policy | None = None, now: datetime) -> Board:
         """The same queue as of `now`, perhaps before another resource or by another policy. Either board may
@@ -176,6 +204,7 @@ class Board:
         )
         twin._demands, twin._traits = self._demands, self._traits
         twin.timed, twin.groups = dict(self.timed), dict(self.groups)
+        twin.arrays, twin.maximums = dict(self.arrays), dict(self.maximums)
         self._shared, twin._shared = set(self.groups), set(self.groups)
         is_alike = twin._place is self._place and _is_grown(self._specs, twin._specs)
         for key, group in self.groups.items():
@@ -223,7 +252,7 @@ class Board:
                     self._take(reservation, now)
             case Released(token=token) if token in before.reservations:
                 self._give_back(before.reservations[token])
-            case Reckoned() | Queued() | Changed() | Announced() | Paused():
+            case Reckoned() | Queued() | Changed() | Announced():
                 pass
             case _:
                 self._rearrange(before, now)
@@ -260,6 +289,8 @@ class Board:
             self.held[reservation.team, key] += sign * n
         if reservation.serial is not None:
             self._count_key(reservation, reservation.serial, sign)
+        if (array := reservation.array) is not None:
+            self.parallel[array] += sign
 
     def _count_key(self, reservation: Reservation, serial: Serial, sign: int) -> None:
         holders = self._key_holders.setdefault((reservation.team, serial.key), {})

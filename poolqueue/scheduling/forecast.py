@@ -82,10 +82,13 @@ def forecast(
     that what it waits for rests on: what runs on its pools, or is expected to start there before it, but for
     a tenth of those replicas. Below `LEAST_RUNS` it is too thin.
 
+    Of an array the start is that of its next member, the end that of its last one: where a sample is cut
+    short before that has started, as many are taken to start in a time as did until then.
+
     `effort` bounds what is computed: as many samples as it allows, from `LEAST_SAMPLES` to `MOST_SAMPLES`,
     each cut short where it does not allow even the least number.
     """
-    lines = in_turn(board, now=now)
+    lines = _together(in_turn(board, now=now), board)
     chosen = {line.key: line for line in lines[:JOBS_LIMIT] if of is None or line.key in of}
     rest = [line.key for line in lines[JOBS_LIMIT:] if of is None or line.key in of]
     beyond: Estimates = dict.fromkeys(rest, NoEstimate(why=WhyNot.BEYOND_HORIZON))
@@ -93,6 +96,12 @@ def forecast(
         return beyond
     made = _Making(board, chosen, now=now, run_time=run_time, correction=correction)
     return {**made.run(chance, effort), **beyond}
+
+
+def _together(lines: Iterable[Waiting], board: Board) -> list[Waiting]:
+    """With each array once, where its first member is."""
+    together = (line if line.of is None else board.arrays[line.of] for line in lines)
+    return [*{line.key: line for line in together}.values()]
 
 
 class _Making:
@@ -147,8 +156,7 @@ class _Making:
         is_out_of_reach = any(n > self._board.capacity[pool] - lasting[pool] for pool, n in wanted)
         taken = wait.block.taken
         is_key_elsewhere = taken is not None and taken.is_elsewhere and taken.until is None
-        is_closed = wait.reason in {Reason.DRAINED, Reason.TEAM_PAUSED}
-        return is_out_of_reach or not wanted or is_key_elsewhere or is_closed
+        return is_out_of_reach or not wanted or is_key_elsewhere or wait.reason is Reason.DRAINED
 
     # --- samples
 
@@ -190,7 +198,7 @@ class _Making:
                 is_now = course.starts.get(line.key) == self._now
                 bases[line.key] = runs if is_now else min(runs, _most_of(waits_for, default=runs))
             for pool, n in wanted:
-                before[pool][runs] += n
+                before[pool][runs] += n * line.count
         return bases
 
     # --- what they say
@@ -202,7 +210,7 @@ class _Making:
             return NoEstimate(why=WhyNot.THIN_BASIS)
         if math.isinf(p90):
             return _no_estimate(line.key, samples)
-        ends = sorted(sample.end(line.key, self._now) for sample in samples)
+        ends = sorted(sample.end(line, self._now) for sample in samples)
         told = self._correction.corrected(p50, p90)
         start = rounded_out(*told, now=self._now)
         later = (quantile(ends, EVEN) + told[0] - p50, quantile(ends, LATE) + told[1] - p90)
@@ -230,8 +238,16 @@ class _Sample:
         at = self.course.starts.get(key)
         return math.inf if at is None else (at - now).total_seconds()
 
-    def end(self, key: str, now: datetime) -> float:
-        return self.start(key, now) + self.runs.get(key, 0.0)
+    def end(self, line: Waiting, now: datetime) -> float:
+        """Of an array, when its last member ends."""
+        if not line.members:
+            return self.start(line.key, now) + self.runs.get(line.key, 0.0)
+        members = [line.nth(n).key for n in range(line.count)]
+        seen = [self.start(key, now) + self.runs.get(key, 0.0) for key in members if key in self.runs]
+        if not seen:
+            return self.start(line.key, now)
+        unseen = line.count - len(seen)
+        return max(seen) + unseen * (self.course.until - now).total_seconds() / len(seen)
 
 
 class _Draw:

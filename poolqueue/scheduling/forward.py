@@ -17,7 +17,7 @@ from poolqueue.scheduling.pools import Reservation
 from poolqueue.scheduling.reckoning import reckon
 from poolqueue.scheduling.traits import Traits
 from poolqueue.scheduling.verdicts import Admit, Preempt
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_among
 
 DECISIONS_LIMIT = 5_000
 ALL_SLOTS = 1_000_000
@@ -28,7 +28,8 @@ Left = Callable[[str, Traits, float], float]
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """What a run forward showed: when each job starts, by key; `gone` are those that end without a start.
+    """What a run forward showed: when each job starts, by key, an array when its next member does; `gone` are
+    those that end without a start.
 
     `until`: how far it went; what did not start by then may start later. `is_over`: nothing would happen
     any more, so that what did not start never does unless something changes. `decisions`: how many it took.
@@ -78,6 +79,7 @@ class _Run:
         self._left = left
         self._slots, self._paced_until = slots, now + WINDOW
         self._lines = {line.key: line for line in board.lines()}
+        self._arrays = {*board.arrays}
         self._starts: dict[str, datetime] = {}
         self._gone: set[str] = set()
         self._due: set[datetime] = set()
@@ -92,7 +94,7 @@ class _Run:
         while decisions < limit:
             self._decide()
             decisions += 1
-            awaited -= self._starts.keys() | self._gone
+            awaited -= (self._starts.keys() - self._arrays) | self._gone | self._emptied()
             at = self._next_time()
             is_over = at is None
             if at is None or not awaited or (horizon is not None and at > horizon):
@@ -101,6 +103,10 @@ class _Run:
         return Course(
             starts=self._starts, gone=self._gone, until=self._now, is_over=is_over, decisions=decisions
         )
+
+    def _emptied(self) -> set[str]:
+        """The arrays of which all members that waited have started."""
+        return self._arrays - self._board.arrays.keys()
 
     # --- time
 
@@ -142,7 +148,7 @@ class _Run:
         self._slots -= len(decision.admits)
         for line in [*decision.leaving()]:
             self._board.remove(line)
-            del self._lines[line.key]
+            self._lines.pop(line.key, None)
         self._gone |= {reject.waiting.key for reject in decision.rejects}
         self._gone |= {expire.waiting.key for expire in decision.expires}
         for preempt in decision.preempts:
@@ -177,6 +183,8 @@ class _Run:
         )
         self._board.apply(Reserved(reservations=(reservation,)), now=self._now)
         self._starts.setdefault(line.key, self._now)
+        if line.of is not None:
+            self._starts.setdefault(line.of, self._now)
         heappush(self._ends, (self._end_of(reservation), reservation.token, False))
 
     def _preempt(self, preempt: Preempt) -> None:
@@ -184,13 +192,16 @@ class _Run:
         self._board.apply(Noted(reservation=victim), now=self._now)
         heappush(self._ends, (seconds_of(self._now) + CANCELLED_SECONDS, preempt.token, True))
 
+    def _waits(self, key: str) -> bool:
+        return key in self._lines or is_among(self._board.arrays.values())(key)
+
     def _reckon(self, decision: Decision) -> None:
         board = self._board
         reckoned = reckon(
             board.resource,
             decision,
             admits=decision.admits,
-            is_waiting=self._lines.__contains__,
+            is_waiting=self._waits,
             policy=board.policy,
             now=self._now,
         )

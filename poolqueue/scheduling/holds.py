@@ -33,7 +33,8 @@ def released(
     something else holds it.
     """
     left = _without(job, reason)
-    to, said = (State.HELD, left[0].reason) if left else (State.QUEUED, told)
+    back = State.RUNNING if job.array is not None and job.started is not None else State.QUEUED
+    to, said = (State.HELD, left[0].reason) if left else (back, told)
     return move(job, to, at=at, reason=said, note=note, command=command, holds=left)
 
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.arrays import Array, member_of
 from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
@@ -57,11 +58,11 @@ class Reason(StrEnum):
     RESOURCE_MISSING = "resource_missing"
     RESOURCE_NOT_READY = "resource_not_ready"
     DRAINED = "drained"
-    TEAM_PAUSED = "team_paused"
     NOT_YET = "not_yet"
     BACKING_OFF = "backing_off"
     SERIAL_KEY_TAKEN = "serial_key_taken"
     TEAM_AT_MAXIMUM = "team_at_maximum"
+    ARRAY_AT_MAXIMUM = "array_at_maximum"
     NEEDS_REPLICAS = "needs_replicas"
     REPLICAS_GUARANTEED = "replicas_guaranteed"
     BEHIND_PLANNED_START = "behind_planned_start"
@@ -87,16 +88,25 @@ class Reason(StrEnum):
 
 
 # From QUEUED to QUEUED is a requeue: the job was considered and keeps its place; or it was changed, as a held
-# one from HELD to HELD. From CANCELLING to CANCELLING somebody asks to end what was to be requeued. An end is
-# final, but for the command to retry the job.
+# one from HELD to HELD. From CANCELLING to CANCELLING somebody asks to end what was to be requeued.
 MOVES: dict[State, frozenset[State]] = {
     State.HELD: frozenset({State.HELD, State.QUEUED, State.ENDED}),
     State.QUEUED: frozenset({State.QUEUED, State.HELD, State.RESERVED, State.ENDED}),
     State.RESERVED: frozenset({State.QUEUED, State.SUBMITTED, State.RUNNING, State.CANCELLING, State.ENDED}),
     State.SUBMITTED: frozenset({State.QUEUED, State.RUNNING, State.CANCELLING, State.ENDED}),
     State.RUNNING: frozenset({State.QUEUED, State.CANCELLING, State.ENDED}),
-    State.CANCELLING: frozenset({State.QUEUED, State.HELD, State.CANCELLING, State.ENDED}),
-    State.ENDED: frozenset({State.QUEUED}),
+    State.CANCELLING: frozenset({State.QUEUED, State.CANCELLING, State.ENDED}),
+    State.ENDED: frozenset(),
+}
+
+
+# An array has no attempt of its own. It runs as soon as a member does, until all have ended.
+MOVES_OF_ARRAYS: dict[State, frozenset[State]] = {
+    State.HELD: frozenset({State.HELD, State.QUEUED, State.RUNNING, State.CANCELLING, State.ENDED}),
+    State.QUEUED: frozenset({State.QUEUED, State.HELD, State.RUNNING, State.CANCELLING, State.ENDED}),
+    State.RUNNING: frozenset({State.RUNNING, State.HELD, State.CANCELLING, State.ENDED}),
+    State.CANCELLING: frozenset({State.ENDED}),
+    State.ENDED: frozenset(),
 }
 
 
@@ -152,11 +162,11 @@ class Job:
     `alternatives` are where else it may run than at `resource`. `not_before` is the request's at first, later
     when the next attempt may start. `preemptions` counts the attempts that were ended to make room.
     `moves` counts how often in a row it went to the queue of an alternative, the last time at `moved_at`.
-    `returned` is when it came back to the queue after it had ended, `arrived` since when it waits in it.
-    `holds` keep it from being considered, at most one of each reason: while there are any it is HELD, or is
-    to be once its attempt is cancelled.
+    `holds` keep it from being considered, at most one of each reason: it is HELD while there are any.
     `inbox` marks what the next cycle must take up: a new job, or one whose `ending` was only noted.
     `variant` tells the record of a refused request apart from the job that already has its id.
+    An `array` stands for many jobs, its members, whose ids are made of its own. At most `max_parallel`
+    members of one array hold replicas at a time.
     """
 
     team: str
@@ -201,17 +211,32 @@ class Job:
     moved_at: datetime | None = None
     holds: tuple[Hold, ...] = ()
     serial: Serial | None = None
-    returned: datetime | None = None
+    array: Array | None = None
+    max_parallel: int | None = None
 
     @property
-    def arrived(self) -> datetime:
-        return self.returned or self.created
+    def array_key(self) -> str | None:
+        """The key of the array of which it is a member."""
+        found = member_of(self.job_id)
+        return None if found is None else job_key(self.team, found[0])
+
+    @property
+    def waits(self) -> bool:
+        """Is it to be decided on? An array also while some members run, as long as others wait."""
+        if self.array is None:
+            return self.state is State.QUEUED
+        return self.state in {State.QUEUED, State.RUNNING} and self.array.waiting > 0
+
+    @property
+    def is_held(self) -> bool:
+        """Is it kept from being decided on? Of an array those members are that wait, if any do."""
+        return self.state is State.HELD and (self.array is None or self.array.waiting > 0)
 
     @property
     def expires(self) -> datetime | None:
         """When it ends if it still waits then. Who was preempted had started in time."""
         is_limited = self.max_wait is not None and self.preemptions == 0
-        waited = self.arrived + timedelta(seconds=self.max_wait or 0) if is_limited else None
+        waited = self.created + timedelta(seconds=self.max_wait or 0) if is_limited else None
         return min((at for at in (self.deadline, waited) if at is not None), default=None)
 
     @property
@@ -254,8 +279,8 @@ def move(
     **changes: Any,
 ) -> Job:
     """`job` moved to another state, its history longer by one. Raises `IllegalMove` against the table."""
-    is_final = job.state is State.ENDED and reason is not Reason.RETRY_ASKED
-    if is_final or to not in MOVES[job.state] or (outcome is None) == (to is State.ENDED):
+    legal = MOVES if job.array is None else MOVES_OF_ARRAYS
+    if to not in legal[job.state] or (outcome is None) == (to is State.ENDED):
         raise IllegalMove(f"{job.key}: {job.state} -> {to} (outcome {outcome})")
     if to is State.ENDED:
         changes = {"ended": at, "inbox": False, "ending": None, "holds": (), **changes}

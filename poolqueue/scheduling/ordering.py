@@ -68,11 +68,14 @@ class Order:
         if self._ordering is not Ordering.EXPECTED:
             return False
         since = self._now - timedelta(seconds=LATE_PART * self._longest)
-        return any(line.arrived <= since for group in self._board.groups.values() for line in group.lines[:1])
+        heads = (self._board.first_of(group) for group in self._board.groups.values())
+        return any(line is not None and line.arrived <= since for line in heads)
 
     def _is_any_firm(self) -> bool:
-        groups = self._board.groups.values()
-        return self._ordering is Ordering.EXPECTED and any(self.is_firm(g.lines[0], g) for g in groups)
+        if self._ordering is not Ordering.EXPECTED:
+            return False
+        heads = ((self._board.first_of(group), group) for group in self._board.groups.values())
+        return any(line is not None and self.is_firm(line, group) for line, group in heads)
 
     # --- places
 

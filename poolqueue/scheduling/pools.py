@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.jobs import Reason, job_key
 from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
@@ -69,6 +70,11 @@ class Reservation:
         return job_key(self.team, self.job_id)
 
     @property
+    def array(self) -> str | None:
+        """The key of the array of which it serves a member."""
+        return array_key(self.key)
+
+    @property
     def since(self) -> datetime:
         """From when on it is taken to run."""
         return self.started or self.reserved_at
@@ -81,28 +87,6 @@ class Drain:
     reason: str
     author: str
     at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pause:
-    """Nothing of a team is admitted."""
-
-    reason: str
-    author: str
-    at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pauses:
-    """The teams that are paused. `version` counts the changes, so that a later one is not undone by an
-    earlier one that comes late.
-    """
-
-    version: int = 0
-    teams: Mapping[str, Pause] = field(default_factory=dict)
-
-
-NO_PAUSES = Pauses()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +185,7 @@ class Resource:
     `epoch` counts reservations and releases; `waiting` is the number of lines in its queue; `foreign` and
     `surplus` are replicas held by others; `shards` is the number of its queue documents. `uses` are per team,
     `promises` per key of a waiting job. `suitors` are the keys of resources whose queues hold jobs that
-    would come here, to be told when replicas come free. `pauses` are those of the installation, as far as
-    they came here.
+    would come here, to be told when replicas come free.
     `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from.
     """
 
@@ -228,7 +211,6 @@ class Resource:
     overtakings: Overtakings = Overtakings()
     suitors: tuple[str, ...] = ()
     outcomes: Mapping[str, Ran] = field(default_factory=dict)
-    pauses: Pauses = NO_PAUSES
 
     @property
     def is_ready(self) -> bool:

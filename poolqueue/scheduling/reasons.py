@@ -6,7 +6,7 @@ All of it comes from the deciding code, asked about the board as it is and as it
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from poolqueue.scheduling.admission import decide
@@ -17,6 +17,7 @@ from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.remedies import Remedy
 from poolqueue.scheduling.smallest import HIGHEST_PRIORITY, NoneFound, smallest_remedies
+from poolqueue.scheduling.turns import in_turn
 from poolqueue.scheduling.verdicts import Admit, Block, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 
@@ -99,14 +100,17 @@ class Explainer:
         self._now = now
         self._slots = slots
         self._decision = decide(board, now=now, slots=slots)
-        self.verdicts = [*self._decision.verdicts()]
-        self._positions = {verdict.waiting.key: at for at, verdict in enumerate(self.verdicts)}
+        self._in_turn = in_turn(board, now=now)
+        self.verdicts = [*self._decision.verdicts(self._in_turn)]
+        self._positions = _positions(self._in_turn)
 
     def explain(self, line: Waiting, *, highest_priority: int = HIGHEST_PRIORITY) -> Explanation:
         """`highest_priority`: the highest that the job's team may give it. Raises `KeyError` for a job that
         does not wait.
         """
         verdict = self.verdicts[self._positions[line.key]]
+        if line.members and isinstance(verdict, Wait):
+            verdict = self._decision.wait_of(line)
         case = self._case(verdict.waiting)
         place = self._place(case)
         if not isinstance(verdict, Wait):
@@ -126,10 +130,10 @@ class Explainer:
 
     def _place(self, case: Case) -> Place:
         at, wanted = self._positions[case.line.key], case.wanted
-        before = [verdict.waiting for verdict in self.verdicts[:at]]
-        shared = [(line.key, self._shared(line, wanted)) for line in before]
-        ahead = _jobs([(key, n) for key, n in shared if n])
-        return Place(position=at + 1, of=len(self.verdicts), ahead=ahead)
+        shared = [(line, self._shared(line, wanted)) for line in self._in_turn[:at]]
+        ahead = _jobs_together([(line.of or line.key, n * line.count) for line, n in shared if n])
+        of = sum(line.count for line in self._in_turn)
+        return Place(position=at + 1, of=of, ahead=replace(ahead, count=sum(n > 0 for _, n in shared)))
 
     def _shared(self, line: Waiting, wanted: Collection[PoolKey]) -> int:
         """How many replicas of the wanted pools that job asks for."""
@@ -172,6 +176,24 @@ def _holders(case: Case, pool: PoolKey) -> Jobs:
     found = [each for each in case.board.resource.reservations.values() if pool in each.replicas]
     found.sort(key=lambda each: (-each.replicas[pool], each.reserved_at, each.token))
     return _jobs([(each.key, each.replicas[pool]) for each in found])
+
+
+def _positions(lines: Sequence[Waiting]) -> dict[str, int]:
+    """Of an array that of its first member."""
+    positions: dict[str, int] = {}
+    for at, line in enumerate(lines):
+        positions[line.key] = at
+        if line.of is not None:
+            positions.setdefault(line.of, at)
+    return positions
+
+
+def _jobs_together(found: Sequence[tuple[str, int]]) -> Jobs:
+    """With the members of an array as one."""
+    by_key: dict[str, int] = {}
+    for key, replicas in found:
+        by_key[key] = by_key.get(key, 0) + replicas
+    return _jobs([*by_key.items()])
 
 
 def _jobs(found: Sequence[tuple[str, int]]) -> Jobs:

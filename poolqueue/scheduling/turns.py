@@ -6,6 +6,7 @@ has used least for its weight. Within a team: the ordering of the policy. Strict
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,17 +22,16 @@ from poolqueue.scheduling.waiting import Waiting
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A job whose turn it is, in a group that has it at `place`. `passes`: it is surely short, and may go
-    ahead of firm places; if it may not, its proper turn comes later.
+    """A job whose turn it is: the line at `place` of its group, or the `nth` member of the array there that
+    waits. `passes`: it is surely short, and may go ahead of firm places; if it may not, its proper turn comes
+    later.
     """
 
     group: Group
     place: int
+    line: Waiting
+    nth: int = 0
     passes: bool = False
-
-    @property
-    def line(self) -> Waiting:
-        return self.group.lines[self.place]
 
 
 _Entry = tuple[Rank, int, Turn]
@@ -39,10 +39,19 @@ _Queue = tuple[str, tuple[PoolKey, ...]]
 
 
 class Turns:
-    """Hands out one turn after the other; whoever may pass firm places has one for that besides."""
+    """Hands out one turn after the other; whoever may pass firm places has one for that besides.
 
-    def __init__(self, board: Board, order: Order, quotas: Quotas, *, now: datetime) -> None:
+    Members of an array beyond its maximum have none, and are `at_maximum`, by the key of their line; with
+    `is_endless` they have, as if those that run had ended.
+    """
+
+    def __init__(
+        self, board: Board, order: Order, quotas: Quotas, *, now: datetime, is_endless: bool = False
+    ) -> None:
         self._board = board
+        self._is_endless = is_endless
+        self._begun: Counter[str] = Counter()
+        self.at_maximum: set[str] = set()
         self._order = order
         self._quotas = quotas
         self._now = now
@@ -50,7 +59,7 @@ class Turns:
         self._queues: dict[_Queue, list[_Entry]] = {}
         self._entered = 0
         for group in board.groups.values():
-            self._enter(group, 0, passes=order.is_any_firm)
+            self._enter(group, 0, 0, passes=order.is_any_firm)
         self._uses = board.uses(now)
         teams = list(dict.fromkeys(team for team, _ in self._queues))
         self.joined = _joined(board.resource, self._uses, teams)
@@ -74,23 +83,36 @@ class Turns:
         group = turn.group
         if admitted:
             self._uses.charge(group.team, group.wanted)
-            self._enter(group, turn.place + 1, passes=turn.passes)
+            self._count(turn.line)
+            self._enter(group, turn.place, turn.nth + 1, passes=turn.passes)
         elif turn.passes:
-            self._enter(group, turn.place, passes=False)
+            self._enter(group, turn.place, turn.nth, passes=False)
         queue = self._queue_of(group)
         if self._queues[queue]:
             heappush(self._standings, (self._standing(queue), queue))
 
-    def _enter(self, group: Group, place: int, *, passes: bool) -> None:
-        """A group's next job that does not sleep and is not over."""
+    def _count(self, line: Waiting) -> None:
+        if self._board.maximums and (array := line.array) is not None:
+            self._begun[array] += 1
+
+    def _enter(self, group: Group, place: int, nth: int, *, passes: bool) -> None:
+        """A group's next job that does not sleep, is not over, and that its array does not keep back."""
         for at in range(place, len(group.lines)):
-            line = group.lines[at]
-            if is_awake(line, self._now):
-                turn = Turn(group, at, passes and self._order.may_pass(group))
+            line, n = group.lines[at], nth if at == place else 0
+            if n < line.count and is_awake(line, self._now) and not self._is_kept(line):
+                turn = Turn(group, at, line.nth(n), n, passes and self._order.may_pass(group))
                 self._entered += 1  # equal ranks, of a job's two turns, are never compared further
                 queue = self._queues.setdefault(self._queue_of(group), [])
                 heappush(queue, (self._rank_of(turn), self._entered, turn))
                 return
+
+    def _is_kept(self, line: Waiting) -> bool:
+        if self._is_endless or not self._board.maximums:
+            return False
+        is_kept = self._board.is_at_maximum(line, self._begun[line.array or ""])
+        if is_kept:
+            self.at_maximum.add(line.key)
+        return is_kept
 
     def _queue_of(self, group: Group) -> _Queue:
         """A team has a queue of its own, and one per choice of pools if it is guaranteed any: else a job that
@@ -134,9 +156,9 @@ def _joined(resource: Resource, uses: Uses, teams: Collection[str]) -> Mapping[s
 
 def in_turn(board: Board, *, now: datetime) -> list[Waiting]:
     """All waiting jobs in the order of their turns, if each of them were admitted; last those whose turn time
-    must bring.
+    must bring. The members of an array come one by one, but for those that sleep.
     """
-    turns = Turns(board, Order(board, now=now), board.quotas(), now=now)
+    turns = Turns(board, Order(board, now=now), board.quotas(), now=now, is_endless=True)
     order = []
     while (turn := turns.next()) is not None:
         if not turn.passes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from poolqueue.scheduling.admission import decide
+from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.board import Board, time_of
 from poolqueue.scheduling.forward import ALL_SLOTS, Course, Left, expected_left, run_forward
 from poolqueue.scheduling.serving import expected_starts
@@ -56,7 +57,7 @@ def what_if(
     after = board.copy(now=now)
     after.add(line)
     verdicts = decide(after, now=now, slots=slots).verdicts()
-    verdict = next(each for each in verdicts if each.waiting.key == line.key)
+    verdict = next(each for each in verdicts if line.key in {each.waiting.key, each.waiting.of})
     in_turn = expected_starts(after, {line.key}, now=now).get(line.key)
     then = run_forward(after, now=now, left=ends, slots=slots, limit=_limit(after))
     return WhatIf(
@@ -81,17 +82,26 @@ def _limit(board: Board) -> int:
 
 
 def _delayed(before: Course, then: Course) -> tuple[Delayed, ...]:
-    """Of those that were seen to start before, as far as `then` was looked at."""
-    found = []
-    for key, at in before.starts.items():
-        start = then.starts.get(key)
-        if start is not None and start - at >= NOTICED:
-            found.append(Delayed(key=key, by=start - at))
-        elif start is None and (key in then.gone or then.is_over):
-            found.append(Delayed(key=key, by=None))
-        elif start is None and then.until - at >= NOTICED:
-            found.append(Delayed(key=key, by=then.until - at, at_least=True))
-    return tuple(sorted(found, key=_most_first))
+    """Of those that were seen to start before, as far as `then` was looked at; of an array, the member that
+    is delayed the most.
+    """
+    found: dict[str, Delayed] = {}
+    delayed = (_delay_of(key, at, then) for key, at in before.starts.items())
+    for each in sorted(filter(None, delayed), key=_most_first):
+        key = array_key(each.key) or each.key
+        found.setdefault(key, replace(each, key=key))
+    return tuple(found.values())
+
+
+def _delay_of(key: str, at: datetime, then: Course) -> Delayed | None:
+    start = then.starts.get(key)
+    if start is not None:
+        return Delayed(key=key, by=start - at) if start - at >= NOTICED else None
+    if key in then.gone or then.is_over:
+        return Delayed(key=key, by=None)
+    if then.until - at >= NOTICED:
+        return Delayed(key=key, by=then.until - at, at_least=True)
+    return None
 
 
 def _most_first(each: Delayed) -> tuple[timedelta, str]:

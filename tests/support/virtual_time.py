@@ -22,7 +22,7 @@ from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import PoolKey, Reservation, Resource
 from poolqueue.scheduling.reckoning import reckon
 from poolqueue.scheduling.verdicts import Admit, Preempt
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_among
 
 ALWAYS_FRESH = timedelta(days=10_000)
 CANCELLING = timedelta(seconds=20)
@@ -131,7 +131,7 @@ class VirtualTime:
                 self.board.resource,
                 decision,
                 admits=decision.admits,
-                is_waiting=self.waiting.__contains__,
+                is_waiting=is_among(self.waiting.values()),
                 policy=self.policy,
                 now=self.now,
             ),
@@ -153,8 +153,13 @@ class VirtualTime:
         self.board.add(line)
 
     def _leave(self, line: Waiting) -> None:
-        del self.waiting[line.key]
         self.board.remove(line)
+        if line.of is None:
+            del self.waiting[line.key]
+        elif line.of in self.board.arrays:
+            self.waiting[line.of] = self.board.arrays[line.of]
+        else:
+            del self.waiting[line.of]
 
     def _start(self, admit: Admit) -> None:
         line, token = admit.waiting, f"t{next(self._numbers)}"
@@ -177,10 +182,14 @@ class VirtualTime:
             passes=admit.passes,
         )
         self.board.apply(Reserved(reservations=(reservation,)), now=self.now)
-        ends = self.now + timedelta(seconds=self._runs[line.key])
+        ends = self.now + timedelta(seconds=self._runs_of(line))
         self.running[token] = Attempt(line=line, replicas=admit.replicas, began=self.now, ends=ends)
         self.log.started.setdefault(line.key, self.now)
         self.at(ends, lambda: self._end(token))
+
+    def _runs_of(self, line: Waiting) -> float:
+        """All members of an array run for as long."""
+        return self._runs[line.key if line.key in self._runs else line.array or ""]
 
     def _follow(self, line: Waiting) -> None:
         if (next_ := self._again(self, line)) is not None:
@@ -206,7 +215,7 @@ class VirtualTime:
         self.log.past.append(over)
         if preempted:
             line = attempt.line
-            again = replace(line, attempt=line.attempt + 1, preemptions=line.preemptions + 1)
+            again = replace(line, of=None, attempt=line.attempt + 1, preemptions=line.preemptions + 1)
             self._enter(again)
 
     def _preempt(self, preempt: Preempt) -> None:
