@@ -27,7 +27,7 @@ def check_allowed(request: JobRequest, team: Team, settings: Settings) -> list[P
         *_places(request, team, settings),
         *problems,
         *_images(request, team),
-        *_priority(request, team),
+        *check_priority(request.priority, team),
         *_timeout(request, team),
         *_min_run(request, team),
     ]
@@ -99,14 +99,14 @@ def _images(request: JobRequest, team: Team) -> list[Problem]:
     ]
 
 
-def _priority(request: JobRequest, team: Team) -> list[Problem]:
+def check_priority(priority: int, team: Team) -> list[Problem]:
     low, high = team.priority.minimum, team.priority.maximum
-    if low <= request.priority <= high:
+    if low <= priority <= high:
         return []
     return [
         Problem(
             path="priority",
-            value=str(request.priority),
+            value=str(priority),
             problem=f"team {team.name} may use priorities from {low} to {high}",
             remedy="choose one of these",
         )

@@ -65,7 +65,7 @@ def _message(system: System, job: Job, entry: Move) -> Message:
         custom_job=custom_job,
         problems=[Problem(**problem) for problem in job.problems],
         error=job.error,
-        queued=job.created,
+        queued=job.arrived,
         submitted=job.submitted,
         started=job.started,
         ended=job.ended,

@@ -9,6 +9,7 @@ from typing import Any
 
 from poolqueue.requests import (
     arrays,
+    changing,
     commands,
     limits,
     naming,
@@ -52,6 +53,11 @@ _ZONED_TIME: Schema = {
     **_TIME,
     "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:]{8}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
     "description": "RFC 3339, with a time zone",
+}
+_PRIORITY: Schema = {
+    "type": "integer",
+    "minimum": settings.LOWEST_PRIORITY,
+    "maximum": settings.HIGHEST_PRIORITY,
 }
 _SCALARS: dict[str, Schema] = {
     "string": _TEXT,
@@ -130,16 +136,11 @@ def _envelope() -> Schema:
         "required": ["custom_job"],
         "properties": {
             "job_id": _JOB_ID,
-            "priority": {
-                "type": "integer",
-                "minimum": settings.LOWEST_PRIORITY,
-                "maximum": settings.HIGHEST_PRIORITY,
-                "default": settings.DEFAULT_PRIORITY,
-            },
+            "priority": {**_PRIORITY, "default": settings.DEFAULT_PRIORITY},
             "display_name": {"type": "string", "minLength": 1, "maxLength": limits.LONGEST_DISPLAY_NAME},
             **_wishes(),
             **_ties(),
-            "alternatives": {"type": "array", "maxItems": places.MOST_ALTERNATIVES, "items": _place()},
+            "alternatives": _alternatives(),
             "array": _array(),
             "custom_job": custom_job,
         },
@@ -175,6 +176,10 @@ def _ties() -> Schema:
         "serial_key": {"type": "string", "pattern": f"^{ties.SERIAL_KEY_RULE}$"},
         "serial_limit": {"type": "integer", "minimum": 1, "maximum": ties.HIGHEST_SERIAL_LIMIT, "default": 1},
     }
+
+
+def _alternatives() -> Schema:
+    return {"type": "array", "maxItems": places.MOST_ALTERNATIVES, "items": _place()}
 
 
 def _array() -> Schema:
@@ -290,6 +295,12 @@ def _job_command() -> Schema:
         "pool": {"type": "string", "minLength": 1, "maxLength": 63},
         "settings": {"type": "string", "minLength": 1, "maxLength": commands.MOST_SETTINGS_BYTES},
         "base_version": {"type": "integer", "minimum": 0},
+        "priority": _PRIORITY,
+        "deadline": {"anyOf": [_ZONED_TIME, {"const": changing.NONE}]},
+        "max_wait": {"anyOf": [_SPAN, {"const": changing.NONE}]},
+        "alternatives": _alternatives(),
+        "hold": {"type": "boolean", "default": False},
+        "running": {"enum": [way.value for way in commands.Running], "default": "requeue"},
         "reason": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_REASON},
         "author": {"type": "string", "minLength": 1, "maxLength": commands.LONGEST_AUTHOR},
     }
@@ -306,12 +317,15 @@ def _job_command() -> Schema:
 
 def _kind_of_command(kind: str, targets: Sequence[str]) -> Schema:
     """Its first target is required; what only other kinds have is refused."""
-    others = {name for names in commands.TARGETS.values() for name in names} - {*targets}
-    return {
+    others = {name for names in commands.TARGETS.values() for name in names} - {*targets, "team"}
+    schema: Schema = {
         "properties": {"kind": {"const": kind}},
         "required": [targets[0]],
         "not": {"anyOf": [{"required": [name]} for name in sorted(others)]},
     }
+    if kind == commands.CommandKind.CHANGE:
+        schema["anyOf"] = [{"required": [name]} for name in changing.CHANGEABLE]
+    return schema
 
 
 def _job_outcome() -> Schema:

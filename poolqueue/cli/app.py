@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from poolqueue.cli.actions import (
-    carry_out,
     check_settings,
     show_dead_letters,
     show_ended_jobs,
@@ -18,22 +17,15 @@ from poolqueue.cli.actions import (
 )
 from poolqueue.cli.arguments import (
     EXIT_CODES,
-    WAIT_SECONDS,
-    Author,
     Database,
     FileArgument,
     InJson,
     Location,
-    PoolOption,
     Project,
-    Reason,
-    ResourceArgument,
     ResourceFilter,
     SettingsFile,
-    Topic,
     Wait,
 )
-from poolqueue.cli.asking import command_body
 from poolqueue.cli.job_commands import explain, submit
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
@@ -54,7 +46,20 @@ from poolqueue.cli.simulation_arguments import (
     TraceFile,
 )
 from poolqueue.cli.stats import stats
-from poolqueue.messages import CommandKind
+from poolqueue.cli.steer_commands import (
+    cancel,
+    change,
+    drain,
+    hold,
+    pause,
+    priority,
+    release,
+    requeue,
+    resume,
+    retry,
+    stop,
+    unpause,
+)
 from poolqueue.scheduling.jobs import State
 from poolqueue.simulation.run import RunTimesMode
 
@@ -207,80 +212,27 @@ app.command("diff", epilog=EXIT_CODES)(diff)
 app.command("apply", epilog=EXIT_CODES)(apply)
 
 
-@app.command(epilog=EXIT_CODES)
-def cancel(
-    context: typer.Context,
-    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")],
-    *,
-    reason: Reason,
-    team: Annotated[
-        str | None, typer.Option("--team", "-t", help="Whose job, if there are several teams.")
-    ] = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
-) -> None:
-    """Cancel a job, whether it waits, is being submitted or runs."""
-    options = Options(settings_file=settings, project=project, database=database)
-    with session(context, options) as (opened, output):
-        fields = {"job_id": job_id, "team": team, "reason": reason}
-        body = command_body(CommandKind.CANCEL, fields, author=author)
-        carry_out(opened, output, body, topic=topic, wait=wait)
-
-
-@app.command(epilog=EXIT_CODES)
-def drain(
-    context: typer.Context,
-    resource: ResourceArgument,
-    *,
-    reason: Reason,
-    pool: PoolOption = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
-) -> None:
-    """Admit nothing more to a persistent resource or one of its pools; what runs there goes on."""
-    options = Options(settings_file=settings, project=project, database=database)
-    with session(context, options) as (opened, output):
-        fields = {"persistent_resource": resource, "pool": pool, "reason": reason}
-        body = command_body(CommandKind.DRAIN, fields, author=author)
-        carry_out(opened, output, body, topic=topic, wait=wait)
-
-
-@app.command(epilog=EXIT_CODES)
-def resume(
-    context: typer.Context,
-    resource: ResourceArgument,
-    *,
-    pool: PoolOption = None,
-    reason: Reason = "resumed",
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
-) -> None:
-    """Admit jobs again to what was drained."""
-    options = Options(settings_file=settings, project=project, database=database)
-    with session(context, options) as (opened, output):
-        fields = {"persistent_resource": resource, "pool": pool, "reason": reason}
-        body = command_body(CommandKind.RESUME, fields, author=author)
-        carry_out(opened, output, body, topic=topic, wait=wait)
+for steering in (
+    cancel,
+    hold,
+    release,
+    priority,
+    change,
+    retry,
+    requeue,
+    drain,
+    stop,
+    resume,
+    pause,
+    unpause,
+):
+    app.command(epilog=EXIT_CODES)(steering)
 
 
 @app.command(epilog=EXIT_CODES)
 def result(
     context: typer.Context,
-    command_id: Annotated[
-        str, typer.Argument(metavar="COMMAND_ID", help="As cancel, drain or resume told it.")
-    ],
+    command_id: Annotated[str, typer.Argument(metavar="COMMAND_ID", help="As the command told it.")],
     *,
     wait: Wait = 0.0,
     settings: SettingsFile = None,

@@ -6,12 +6,15 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.session import Outside, Session
 from poolqueue.client.cancelling import default_author
 from poolqueue.messages import BadCommand, CommandKind, parse_command
 from poolqueue.ports import Documents
+
+Body = Mapping[str, Any]
 
 ID_BYTES = 8
 FIRST_PAUSE_SECONDS = 0.2
@@ -27,9 +30,7 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def command_body(
-    kind: CommandKind, fields: Mapping[str, str | int | None], *, author: str | None
-) -> dict[str, str | int]:
+def command_body(kind: CommandKind, fields: Mapping[str, Any], *, author: str | None) -> dict[str, Any]:
     """A command with a random id, checked as the receiver will check it. Raises `Failure` for a bad one."""
     given = {key: value for key, value in fields.items() if value is not None}
     id_ = f"poolctl-{secrets.token_hex(ID_BYTES)}"
@@ -46,11 +47,11 @@ def command_body(
     return body
 
 
-def publish(session: Session, body: Mapping[str, str | int], *, topic: str | None) -> None:
+def publish(session: Session, body: Body, *, topic: str | None) -> None:
     session.publisher().publish(session.topic(topic), _encoded(body), {})
 
 
-def _encoded(body: Mapping[str, str | int]) -> bytes:
+def _encoded(body: Body) -> bytes:
     """Without escapes where none are needed: a message has its limit."""
     return json.dumps(body, ensure_ascii=False).encode(errors="replace")
 

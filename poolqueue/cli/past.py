@@ -119,7 +119,7 @@ def _placed(job: Job, needs: Needs | None, pools: tuple[SimulatedPool, ...]) -> 
         return f"it needs more replicas than {' and '.join(short)} has"
     return SimulatedJob(
         job_id=job.public_id,
-        arrives=job.created.timestamp(),
+        arrives=job.arrived.timestamp(),
         runs=max(0.0, (job.ended - job.started).total_seconds()),
         needs=needs,
         team=job.team,

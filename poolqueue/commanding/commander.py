@@ -1,4 +1,4 @@
-"""Carries out operators' commands: those about a job, drain or resume a pool or a resource, apply settings.
+"""Carries out operators' commands: those about jobs, pools, teams and settings.
 
 A command is recorded before it is carried out, and its result after; what is delivered again is carried out
 again unless its result is there, which changes nothing the second time.
@@ -12,9 +12,11 @@ from typing import Any
 
 from poolqueue.commanding.applying import Applying
 from poolqueue.commanding.of_jobs import JOB_KINDS, JobCommander
+from poolqueue.commanding.pausing import pause_or_unpause
 from poolqueue.commanding.records import Begun, Record, Result, refused
+from poolqueue.commanding.stopping import stop_what_runs
 from poolqueue.cycle import settle
-from poolqueue.messages import BadCommand, Command, CommandKind
+from poolqueue.messages import BadCommand, Command, CommandKind, Running
 from poolqueue.records import ResourceName, read_resource, resource_path
 from poolqueue.scheduling.events import Drained, Event, Resumed
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Drain
@@ -51,7 +53,7 @@ class Commander:
             "pool": command.pool,
             "reason": command.reason,
             "author": command.author,
-            **_settings(command),
+            **_own_fields(command),
         }
         begun = record.create({**content, "result": None})
         if begun is not Begun.OPEN:
@@ -75,11 +77,13 @@ class Commander:
             return JobCommander(self._system, deadline=self._deadline).carry_out(command, owner)
         if owner is not None:
             return refused(f"only an administrators' topic may {command.kind}; publish it there")
-        return self._drain_or_resume(command)
+        if command.kind in {CommandKind.PAUSE, CommandKind.UNPAUSE}:
+            return pause_or_unpause(self._system, command, deadline=self._deadline)
+        return self._drain_stop_or_resume(command)
 
-    # --- drain and resume
+    # --- drain, stop and resume
 
-    def _drain_or_resume(self, command: Command) -> Result:
+    def _drain_stop_or_resume(self, command: Command) -> Result:
         name = self._resource_name(command.persistent_resource or "")
         fields = self._system.documents.read([resource_path(name)])[0].fields
         if fields is None:
@@ -90,6 +94,8 @@ class Commander:
             return refused(f"{name.id} has no pool {command.pool}; it has {', '.join(ids) or 'none'}")
         pool = command.pool or WHOLE_RESOURCE
         settle(self._system, name, [], events=[self._event(command, pool)], deadline=self._deadline)
+        if command.kind is CommandKind.STOP:
+            return stop_what_runs(self._system, name, command, deadline=self._deadline)
         what = name.id if command.pool is None else f"pool {command.pool} of {name.id}"
         if command.kind is CommandKind.DRAIN:
             message = f"nothing more is admitted to {what}; what runs there goes on"
@@ -111,8 +117,16 @@ class Commander:
             return ResourceName(project=settings.project, location=settings.location, id=given)
 
 
-def _settings(command: Command) -> dict[str, Any]:
-    """What only settings have: other commands' records stay as they are."""
-    if command.kind is not CommandKind.APPLY:
-        return {}
-    return {"settings": command.settings, "base_version": command.base_version}
+def _own_fields(command: Command) -> dict[str, Any]:
+    """What only some kinds have: other commands' records stay as they are."""
+    match command.kind:
+        case CommandKind.APPLY:
+            return {"settings": command.settings, "base_version": command.base_version}
+        case CommandKind.CHANGE | CommandKind.RETRY:
+            return {"changes": command.changes.canonical()}
+        case CommandKind.REQUEUE:
+            return {"hold": command.hold}
+        case CommandKind.STOP:
+            return {"running": (command.running or Running.REQUEUE).value}
+        case _:
+            return {}

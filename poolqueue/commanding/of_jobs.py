@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from poolqueue.commanding.changing import still_allowed, terms_of, told
 from poolqueue.commanding.records import Result, refused
-from poolqueue.cycle import settle
+from poolqueue.cycle import Elsewhere, settle
 from poolqueue.messages import Command, CommandKind
 from poolqueue.ports import VertexUnavailable
 from poolqueue.records import ResourceName, job_path, read_job
 from poolqueue.scheduling.commands import (
     Already,
     CancelAsked,
+    ChangeAsked,
     Commanded,
     HoldAsked,
     JobCommand,
@@ -21,12 +24,23 @@ from poolqueue.scheduling.commands import (
     Order,
     Refusal,
     ReleaseAsked,
+    RequeueAsked,
+    RetryAsked,
     was_carried_out,
 )
 from poolqueue.scheduling.jobs import Job, State, job_key
 from poolqueue.system import System
 
-JOB_KINDS = frozenset({CommandKind.CANCEL, CommandKind.HOLD, CommandKind.RELEASE})
+JOB_KINDS = frozenset(
+    {
+        CommandKind.CANCEL,
+        CommandKind.HOLD,
+        CommandKind.RELEASE,
+        CommandKind.CHANGE,
+        CommandKind.RETRY,
+        CommandKind.REQUEUE,
+    }
+)
 ATTEMPTS = 5  # at a job that changes, or goes elsewhere, at the same time
 
 log = logging.getLogger(__name__)
@@ -44,10 +58,12 @@ class JobCommander:
         team = self._team(command, owner)
         if isinstance(team, Result):
             return team
-        asked = _asked(command, job_key(team, command.job_id or ""))
-        job = self._job(asked.key)
+        job = self._job(job_key(team, command.job_id or ""))
         if job is None:
             return refused(f"team {team} has no job {command.job_id}; see poolctl jobs")
+        asked = self._asked(command, job)
+        if isinstance(asked, Result):
+            return asked
         for _ in range(ATTEMPTS):
             if was_carried_out(job, asked.order):
                 return self._done(asked, job)
@@ -59,12 +75,11 @@ class JobCommander:
 
     def _changed(self, job: Job, asked: JobCommand) -> Job:
         """The job after the change, which is made where it is: if it went elsewhere meanwhile, it is not."""
-        settle(
-            self._system,
-            ResourceName.from_key(job.resource),
-            [Commanded(asked=asked)],
-            deadline=self._deadline,
-        )
+        name = ResourceName.from_key(job.resource)
+        may_go = bool(job.alternatives) or isinstance(asked, ChangeAsked | RetryAsked)
+        elsewhere = Elsewhere(self._system, name, everyone=may_go)
+        change = Commanded(asked=asked)
+        settle(self._system, name, [change], deadline=self._deadline, elsewhere=elsewhere)
         after = self._job(job.key)
         assert after is not None
         return after
@@ -77,20 +92,78 @@ class JobCommander:
                 return _done("it is held until somebody releases it")
             case ReleaseAsked():
                 return _done(_after_release(job))
+            case ChangeAsked():
+                return _done(f"changed; it is {job.state.value}")
+            case RetryAsked():
+                return _done(
+                    f"it waits again; its attempts so far: {job.attempt}"
+                    if job.state is State.QUEUED
+                    else f"retried; it is {job.state.value}"
+                )
+            case RequeueAsked():
+                return self._after_requeue(job)
             case _:
                 raise AssertionError(asked)
+
+    def _asked(self, command: Command, job: Job) -> JobCommand | Result:
+        key, order = job.key, Order(command=command.id, author=command.author, reason=command.reason)
+        match command.kind:
+            case CommandKind.CANCEL:
+                return CancelAsked(key=key, order=order)
+            case CommandKind.HOLD:
+                return HoldAsked(key=key, order=order)
+            case CommandKind.RELEASE:
+                return ReleaseAsked(key=key, order=order)
+            case CommandKind.REQUEUE:
+                return RequeueAsked(key=key, order=order, is_held=command.hold)
+            case CommandKind.CHANGE | CommandKind.RETRY:
+                return self._with_terms(command, job, order)
+            case _:
+                raise AssertionError(command.kind)
+
+    def _with_terms(self, command: Command, job: Job, order: Order) -> JobCommand | Result:
+        """What its team may have is looked at by the settings in force, also for what it had before."""
+        settings = self._system.settings
+        team = settings.team_named(job.team)
+        assert team is not None
+        terms = terms_of(command.changes, team, settings)
+        if isinstance(terms, str):
+            return refused(terms)
+        if command.kind is CommandKind.CHANGE:
+            return ChangeAsked(key=job.key, order=order, terms=terms)
+        asked = RetryAsked(key=job.key, order=order, terms=terms)
+        if asked.objection(job, self._system.clock()) is None:
+            changed = replace(job, priority=terms.get("priority", job.priority))
+            if problems := still_allowed(changed, team, settings):
+                return refused(told(problems))
+        return asked
+
+    def _after_requeue(self, job: Job) -> Result:
+        then = "it is held then" if job.holds else "it waits again then"
+        if job.state is not State.CANCELLING:
+            return _done(f"requeued; it is {job.state.value}")
+        if job.custom_job is None:
+            return _done(f"it is being submitted; it is cancelled once Vertex AI has answered, and {then}")
+        if not self._cancel(job.custom_job):
+            return _done(f"Vertex AI did not answer; the sweep asks it again within a minute, and {then}")
+        return _done(f"Vertex AI is cancelling it, and {then}")
 
     def _after_cancel(self, job: Job) -> Result:
         if job.state is State.ENDED:
             return _done("cancelled; it will not run")
         if job.custom_job is None:
             return _done("it is being submitted; it is cancelled as soon as Vertex AI has answered")
-        try:
-            self._system.submitter.cancel(job.custom_job)
-        except VertexUnavailable as error:
-            log.warning("cancel_unanswered", extra={"job": job.key, "error": str(error)})
+        if not self._cancel(job.custom_job):
             return _done("Vertex AI did not answer; the sweep asks it again within a minute")
         return _done("Vertex AI is cancelling it; it ends shortly")
+
+    def _cancel(self, custom_job: str) -> bool:
+        try:
+            self._system.submitter.cancel(custom_job)
+        except VertexUnavailable as error:
+            log.warning("cancel_unanswered", extra={"custom_job": custom_job, "error": str(error)})
+            return False
+        return True
 
     def _team(self, command: Command, owner: str | None) -> str | Result:
         """A team's topic commands that team's jobs; administrators say whose, if there are several."""
@@ -111,25 +184,12 @@ class JobCommander:
         return None if fields is None else read_job(fields)
 
 
-def _asked(command: Command, key: str) -> JobCommand:
-    order = Order(command=command.id, author=command.author, reason=command.reason)
-    match command.kind:
-        case CommandKind.CANCEL:
-            return CancelAsked(key=key, order=order)
-        case CommandKind.HOLD:
-            return HoldAsked(key=key, order=order)
-        case CommandKind.RELEASE:
-            return ReleaseAsked(key=key, order=order)
-        case _:
-            raise AssertionError(command.kind)
-
-
 def _told(objection: Objection) -> Result:
     match objection:
-        case Refusal(told=told):
-            return refused(told)
-        case Already(told=told):
-            return _done(told)
+        case Refusal(told=why):
+            return refused(why)
+        case Already(told=why):
+            return _done(why)
         case unreachable:
             assert_never(unreachable)
 

@@ -409,7 +409,7 @@ def waiting_line(job: Job) -> Waiting:
         team=job.team,
         job_id=job.job_id,
         priority=job.priority,
-        arrived=job.created,
+        arrived=job.arrived,
         demands=job.demands,
         attempt=job.attempt,
         not_before=job.not_before,

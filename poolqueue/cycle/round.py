@@ -18,13 +18,13 @@ from poolqueue.cycle.serial_keys import LOOKS, SerialKeys
 from poolqueue.cycle.snapshot import COMMIT_BYTES, INBOX_LIMIT, Snapshot, body_bytes, read_snapshot
 from poolqueue.observation import look, reserved_tokens
 from poolqueue.ports import VertexUnavailable
-from poolqueue.records import ResourceName, job_path
+from poolqueue.records import PAUSES_PATH, ResourceName, job_path, read_pauses
 from poolqueue.scheduling.admission import decide, expired
 from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.changes import Change
 from poolqueue.scheduling.decision import Decision
-from poolqueue.scheduling.events import Event
+from poolqueue.scheduling.events import Event, Paused
 from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Relocate, Wait
@@ -163,7 +163,8 @@ def _refresh(system: System, snapshot: Snapshot, draft: Draft) -> None:
     except VertexUnavailable as error:
         log.warning("resource_not_observed", extra={"resource": snapshot.name.full, "error": str(error)})
         return
-    draft.apply(observed)
+    # Nothing is admitted unless somebody looked: what pauses there are is known from the first time on.
+    draft.apply(Paused(pauses=read_pauses(system.documents.read([PAUSES_PATH])[0].fields)), observed)
 
 
 def _decide(

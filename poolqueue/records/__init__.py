@@ -12,6 +12,7 @@ from poolqueue.records.jobs import (
 )
 from poolqueue.records.names import ResourceName, pace_path, region_key, resource_path
 from poolqueue.records.paces import read_pace, write_pace
+from poolqueue.records.pauses import PAUSES_PATH, commands_of, read_pauses, write_pauses
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
 from poolqueue.records.resources import read_resource, write_resource
 from poolqueue.records.run_times import read_run_times, run_times_path, write_run_times
@@ -21,6 +22,7 @@ from poolqueue.records.templates import Template, read_template, template_path, 
 
 __all__ = [
     "ARRIVAL_FIELDS",
+    "PAUSES_PATH",
     "Bell",
     "Line",
     "Queue",
@@ -28,6 +30,7 @@ __all__ = [
     "SettingsVersion",
     "Template",
     "bell_path",
+    "commands_of",
     "endings_inbox",
     "forecasts_path",
     "job_path",
@@ -37,6 +40,7 @@ __all__ = [
     "read_bell",
     "read_job",
     "read_pace",
+    "read_pauses",
     "read_queue",
     "read_resource",
     "read_run_times",
@@ -52,6 +56,7 @@ __all__ = [
     "write_bell",
     "write_job",
     "write_pace",
+    "write_pauses",
     "write_queue",
     "write_resource",
     "write_run_times",

@@ -40,6 +40,7 @@ _PLAIN = (
     "deadline",
     "max_wait",
     "moved_at",
+    "returned",
     "max_parallel",
 )
 
@@ -48,7 +49,7 @@ _PLAIN = (
 ARRIVAL_FIELDS = (
     "team", "job_id", "variant", "resource", "priority", "created", "state", "inbox", "demands", "attempt",
     "not_before", "deadline", "max_wait", "traits", "alternatives", "preemptions", "max_preemptions", "moves",
-    "moved_at", "serial", "array", "max_parallel",
+    "moved_at", "returned", "serial", "array", "max_parallel",
 )  # fmt: skip
 _LEFT_OUT = {"digest": "", "display_name": "", "custom_job_body": "", "tokens": (), "history": ()}
 

@@ -15,6 +15,7 @@ from typing import Any
 from poolqueue.records.jobs import read_traits, write_traits
 from poolqueue.records.moments import from_micros, to_micros
 from poolqueue.records.names import SCHEMA, ResourceName, region_key
+from poolqueue.records.pauses import pauses_fields, read_pauses
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
     Backoff,
@@ -78,6 +79,7 @@ def write_resource(resource: Resource) -> dict[str, Any]:
         "overtakings": asdict(resource.overtakings),
         "suitors": list(resource.suitors),
         "outcomes": _write_outcomes(resource.outcomes),
+        "pauses": pauses_fields(resource.pauses),
     }
     return {**fields, "keys": keys.listed()}
 
@@ -117,6 +119,7 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         overtakings=Overtakings(**fields.get("overtakings", {})),
         suitors=tuple(fields.get("suitors", ())),
         outcomes=_read_outcomes(fields.get("outcomes")),
+        pauses=read_pauses(fields.get("pauses")),
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from poolqueue.requests.changing import CHANGEABLE, NO_CHANGES, Changes, read_changes
 from poolqueue.requests.collecting import Problems
 from poolqueue.requests.naming import ID_RULE, is_id, resource_name
 from poolqueue.requests.normalising import did_you_mean, whole_number
@@ -23,11 +25,19 @@ TARGETS = {
     "cancel": ("job_id",),
     "hold": ("job_id",),
     "release": ("job_id",),
+    "change": ("job_id", *CHANGEABLE),
+    "retry": ("job_id", *CHANGEABLE),
+    "requeue": ("job_id", "hold"),
     "drain": ("persistent_resource", "pool"),
+    "stop": ("persistent_resource", "pool", "running"),
     "resume": ("persistent_resource", "pool"),
+    "pause": ("team",),
+    "unpause": ("team",),
     "apply": ("settings", "base_version"),
 }
-_NAMED = tuple(dict.fromkeys(key for keys in TARGETS.values() for key in keys))
+"""What each kind names: the first of it must be there; the others may be."""
+
+_NAMED = tuple(dict.fromkeys(key for keys in TARGETS.values() for key in keys if key != "team"))
 _KEYS = ("id", "kind", "team", *_NAMED, "reason", "author")
 _LONGEST = {"reason": LONGEST_REASON, "author": LONGEST_AUTHOR, "pool": 63, "team": 63}
 
@@ -36,17 +46,31 @@ class CommandKind(StrEnum):
     CANCEL = "cancel"
     HOLD = "hold"
     RELEASE = "release"
+    CHANGE = "change"
+    RETRY = "retry"
+    REQUEUE = "requeue"
     DRAIN = "drain"
+    STOP = "stop"
     RESUME = "resume"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
     APPLY = "apply"
+
+
+class Running(StrEnum):
+    """What becomes of what runs on a pool that is stopped."""
+
+    REQUEUE = "requeue"
+    CANCEL = "cancel"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What an operator asks for. `cancel`, `hold` and `release` name a `job_id`; `drain` and `resume` a
-    `persistent_resource` (its id, or its full name) and perhaps one `pool` of it; `apply` has the text of
-    `settings`, and perhaps the version that must be in force for it. `team` matters on the administrators'
-    topic.
+    """What is asked for. `cancel`, `hold`, `release`, `change`, `retry` and `requeue` name a `job_id`;
+    `drain`, `stop` and `resume` a `persistent_resource` (its id, or its full name) and perhaps one `pool` of
+    it; `pause` and `unpause` a `team`, which else matters on the administrators' topic alone; `apply` has the
+    text of `settings`, and perhaps the version that must be in force for it. `changes` are for `change` and
+    `retry`; with `hold` what is requeued is held then; `running` says what becomes of it on a `stop`.
     """
 
     id: str
@@ -59,6 +83,9 @@ class Command:
     pool: str | None = None
     settings: str | None = None
     base_version: int | None = None
+    changes: Changes = NO_CHANGES
+    hold: bool = False
+    running: Running | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,19 +105,30 @@ def parse_command(data: bytes, attributes: Mapping[str, str], *, default_id: str
         problems.add("id", identity, "is not a command's id", f"use {ID_RULE}, or leave it out")
         identity = default_id
     kind = _kind(given.pop("kind", None), problems)
+    named = frozenset(given)
     settings = _settings(given.pop("settings", None), problems)
     base_version = _version(given.pop("base_version", None), problems)
+    changes = read_changes({key: given.pop(key) for key in CHANGEABLE if key in given}, problems)
+    hold = _flag("hold", given.pop("hold", None), problems)
+    running = _running(given.pop("running", None), problems)
     strings = {
         key: text for key, value in given.items() if (text := _string(key, value, problems)) is not None
     }
     if kind is not None:
-        other = {"settings": settings, "base_version": base_version}
-        named = strings | {key: str(value) for key, value in other.items() if value is not None}
-        _check_target(kind, named, problems)
+        _check_target(kind, named, strings, problems)
     _check_said(strings, problems)
     if problems or kind is None:
         return BadCommand(id=identity, problems=tuple(problems.found))
-    return Command(id=identity, kind=kind, settings=settings, base_version=base_version, **strings)
+    return Command(
+        id=identity,
+        kind=kind,
+        settings=settings,
+        base_version=base_version,
+        changes=changes,
+        hold=hold,
+        running=running,
+        **strings,
+    )
 
 
 def _given(data: bytes, attributes: Mapping[str, str], problems: Problems) -> dict[str, Any]:
@@ -150,17 +188,38 @@ def _version(given: object, problems: Problems) -> int | None:
     return number
 
 
-def _check_target(kind: CommandKind, given: Mapping[str, str], problems: Problems) -> None:
+def _flag(key: str, given: object, problems: Problems) -> bool:
+    if given in (None, True, False, "true", "false"):
+        return given in (True, "true")
+    problems.add(key, given, "is neither true nor false", "give true or false, or leave it out")
+    return False
+
+
+def _running(given: object, problems: Problems) -> Running | None:
+    ways = [way.value for way in Running]
+    if given is None or given in ways:
+        return None if given is None else Running(given)
+    remedy = f"give {' or '.join(ways)}, or leave it out to requeue it"
+    problems.add("running", given, "is not what can become of running jobs", remedy)
+    return None
+
+
+def _check_target(
+    kind: CommandKind, named: AbstractSet[str], given: Mapping[str, str], problems: Problems
+) -> None:
+    """`named` are all fields that the command has, `given` those of them that are strings."""
     problems.only_news()
     wanted = TARGETS[kind]
     remedy = (
         f"{kind} has the text of settings" if kind is CommandKind.APPLY else f"{kind} names a {wanted[0]}"
     )
     for key in _NAMED:
-        if key in given and key not in wanted:
-            problems.add(key, given[key], f"does not belong to {kind}", remedy)
-    if wanted[0] not in given:
+        if key in named and key not in wanted:
+            problems.add(key, given.get(key, key), f"does not belong to {kind}", remedy)
+    if wanted[0] not in named:
         problems.add(wanted[0], None, "is missing", remedy)
+    if kind is CommandKind.CHANGE and named.isdisjoint(CHANGEABLE):
+        problems.add("kind", kind.value, "changes nothing", f"give one or more of {', '.join(CHANGEABLE)}")
     if "job_id" in given and not is_id(given["job_id"]):
         problems.add("job_id", given["job_id"], "is not a job id", f"use {ID_RULE}")
     resource = given.get("persistent_resource")

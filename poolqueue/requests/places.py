@@ -48,7 +48,7 @@ def read_places(
     """None when no place can be told. `given`: the alternatives, with the path that they were read from;
     `topics`: the project and location of names that have none. `custom_job` keeps the home's id alone.
     """
-    alternatives = _alternatives(given, topics, problems)
+    alternatives = read_alternatives(given, topics, problems)
     home = custom_job.get("jobSpec", {}).get("persistentResourceId", "")
     if home:
         return _beside(home, custom_job, alternatives, topics, problems)
@@ -91,10 +91,10 @@ def _without_home(
     return Places(home=first.resource, alternatives=tuple(others))
 
 
-def _alternatives(
+def read_alternatives(
     given: tuple[str, Any], topics: ResourceName, problems: Problems
 ) -> tuple[Place, ...] | None:
-    """None when there are some that cannot be read."""
+    """None when some cannot be read. Names without project and location are in those of `topics`."""
     path, listed = given
     if listed is None:
         return ()

@@ -75,7 +75,7 @@ def read_settings(envelope: Mapping[str, Any], attributes: Mapping[str, str], pr
     given = _merged(envelope, attributes, problems)
     return Settings(
         job_id=_job_id(given, problems),
-        priority=_priority(given, problems),
+        priority=read_priority(*given.get("priority", ("", None)), problems),
         display_name=_display_name(given, problems),
         wishes=read_wishes(given, problems),
         ties=read_ties(given, problems),
@@ -144,8 +144,8 @@ def _job_id(given: Mapping[str, tuple[str, Any]], problems: Problems) -> str | N
     return None
 
 
-def _priority(given: Mapping[str, tuple[str, Any]], problems: Problems) -> int | None:
-    path, priority = given.get("priority", ("", None))
+def read_priority(path: str, priority: object, problems: Problems) -> int | None:
+    """None when none is given; None, and a problem, when it is none."""
     if priority is None:
         return None
     number = whole_number(priority)

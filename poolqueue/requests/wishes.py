@@ -85,8 +85,11 @@ def read_span(path: str, value: object, problems: Problems, *, least: int = 1) -
 
 def _time(given: Given, name: str, problems: Problems) -> datetime | None:
     path, value = given.get(name, ("", None))
-    if value is None:
-        return None
+    return None if value is None else read_time(path, value, problems)
+
+
+def read_time(path: str, value: object, problems: Problems) -> datetime | None:
+    """In UTC; None, and a problem, when `value` is no time with its zone."""
     try:
         return utc_time(value)
     except BadTime as error:

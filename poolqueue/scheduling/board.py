@@ -13,7 +13,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from poolqueue.scheduling.events import Announced, Changed, Event, Queued, Reckoned, Released, Reserved, apply
+from poolqueue.scheduling.events import (
+    Announced,
+    Changed,
+    Event,
+    Paused,
+    Queued,
+    Reckoned,
+    Released,
+    Reserved,
+    apply,
+)
 from poolqueue.scheduling.expectations import Expectations
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.matching import Assignment, Matched, MatchProblem, PoolSpec, match_pools
@@ -252,7 +262,7 @@ class Board:
                     self._take(reservation, now)
             case Released(token=token) if token in before.reservations:
                 self._give_back(before.reservations[token])
-            case Reckoned() | Queued() | Changed() | Announced():
+            case Reckoned() | Queued() | Changed() | Announced() | Paused():
                 pass
             case _:
                 self._rearrange(before, now)

@@ -85,6 +85,13 @@ class Case:
         board.add(line)
         return self._on(board, line=line)
 
+    def with_priority(self, priority: int) -> Case:
+        line = replace(self.line, priority=priority)
+        board = self.board.copy(now=self.now)
+        board.remove(self.line)
+        board.add(line)
+        return self._on(board, line=line)
+
     def at(self, now: datetime) -> Case:
         """The same later, with nothing changed but that the resource was looked at again."""
         resource = replace(self.board.resource, observed_at=now)

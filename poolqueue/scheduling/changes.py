@@ -79,6 +79,8 @@ class CustomJobEnded:
             return requeue(job, now=now, reason=Reason.CAPACITY_REFUSED, note=self.error)
         if ending is Ending.CANCELLED and job.cancel_reason is Reason.PREEMPTED:
             return preempted(job, now=now)
+        if ending is Ending.CANCELLED and job.cancel_reason is Reason.REQUEUE_ASKED:
+            return requeued_as_asked(job, now=now)
         if ending is Ending.CANCELLED and job.cancel_reason not in {None, Reason.ASKED}:
             return requeue(job, now=now, reason=job.cancel_reason, note=self.error)
         if ending is Ending.CANCELLED and job.cancel_reason is None and self.resource_gone:
@@ -202,13 +204,15 @@ def submitted(job: Job, *, custom_job: str, now: datetime) -> Job:
 def requeue(
     job: Job, *, now: datetime, reason: Reason | None, note: str | None, backs_off: bool = True
 ) -> Job:
-    """Back in its place in the queue, uncharged; or ended, if somebody asked to cancel it meanwhile."""
+    """Back in its place in the queue, uncharged; held, if something holds it; or ended, if somebody asked to
+    cancel it meanwhile.
+    """
     if job.cancel_reason is Reason.ASKED:
         return move(job, State.ENDED, at=now, outcome=Outcome.CANCELLED, reason=Reason.ASKED, note=note)
     pause = min(LONGEST_SETBACK, FIRST_SETBACK * 2 ** min(job.setbacks, 10))
     return move(
         job,
-        State.QUEUED,
+        State.HELD if job.holds else State.QUEUED,
         at=now,
         reason=reason,
         note=note,
@@ -226,9 +230,17 @@ def requeue(
 
 def preempted(job: Job, *, now: datetime) -> Job:
     """Back in its place, uncharged, at once; its history says for whom and why, as when it was cancelled."""
-    note = next((entry.note for entry in reversed(job.history) if entry.state is State.CANCELLING), None)
-    requeued = requeue(job, now=now, reason=Reason.PREEMPTED, note=note, backs_off=False)
+    requeued = requeue(job, now=now, reason=Reason.PREEMPTED, note=_why_cancelled(job), backs_off=False)
     return replace(requeued, preemptions=job.preemptions + 1)
+
+
+def requeued_as_asked(job: Job, *, now: datetime) -> Job:
+    """Back in its place, uncharged, at once; its history says by whose word, as when it was cancelled."""
+    return requeue(job, now=now, reason=Reason.REQUEUE_ASKED, note=_why_cancelled(job), backs_off=False)
+
+
+def _why_cancelled(job: Job) -> str | None:
+    return next((entry.note for entry in reversed(job.history) if entry.state is State.CANCELLING), None)
 
 
 def released_by(resource: Resource, token: str, now: datetime, *, settles: bool = True) -> tuple[Event, ...]:

@@ -6,15 +6,16 @@ is delivered again finds it, whatever became of the job since.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from poolqueue.scheduling import members
 from poolqueue.scheduling.changes import NOTHING, Effect
 from poolqueue.scheduling.events import Event, Noted
 from poolqueue.scheduling.holds import held, is_held_for, released
-from poolqueue.scheduling.jobs import Hold, Job, Outcome, Reason, State, move
+from poolqueue.scheduling.jobs import NOTE_CHARACTERS, Hold, Job, Outcome, Reason, State, move
 from poolqueue.scheduling.pools import Resource
 
 _WAITS = {State.QUEUED, State.HELD}
@@ -203,4 +204,161 @@ def _instead(job: Job) -> str:
         return f"it has ended ({_outcome(job)}), and retry starts it anew"
     if job.state is State.CANCELLING:
         return "it is being cancelled at Vertex AI"
-    return f"it is {job.state.value}, and requeue puts it back"
+    return f"it is {job.state.value}, and requeue puts it back in the queue"
+
+
+# --- change ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangeAsked:
+    """A waiting or held job gets other `terms`: its fields by name, with their new values."""
+
+    key: str
+    order: Order
+    terms: Mapping[str, Any]
+
+    def objection(self, job: Job, now: datetime) -> Objection | None:
+        if job.state not in _WAITS:
+            return Refusal(told=f"only a waiting job can be changed: {_instead(job)}")
+        if not _differing(job, self.terms):
+            return Already(told="it is so already")
+        return _over_at_once(replace(job, **self.terms), now)
+
+    def made(self, job: Job, now: datetime) -> Job:
+        return move(
+            job,
+            job.state,
+            at=now,
+            reason=Reason.CHANGED,
+            note=f"{terms_told(job, self.terms)}; {self.order.note}",
+            command=self.order.command,
+            **_differing(job, self.terms),
+        )
+
+
+def _differing(job: Job, terms: Mapping[str, Any]) -> dict[str, Any]:
+    """What the terms change of the job. Where it waits is no alternative to itself."""
+    if "alternatives" in terms:
+        elsewhere = tuple(each for each in terms["alternatives"] if each.resource != job.resource)
+        terms = {**terms, "alternatives": elsewhere}
+    return {name: value for name, value in terms.items() if getattr(job, name) != value}
+
+
+def _over_at_once(job: Job, now: datetime) -> Refusal | None:
+    """A job whose time is over would end at once: that is asked for in another way."""
+    if job.deadline is not None and job.deadline <= now:
+        return Refusal(told=f"its deadline, {_clock(job.deadline)}, has passed: give a later one, or none")
+    if job.expires is not None and job.expires <= now:
+        return Refusal(
+            told="it has waited for longer than that already: give a longer max_wait, or cancel it"
+        )
+    if job.deadline is not None and job.not_before is not None and job.deadline <= job.not_before:
+        told = f"it may not start before {_clock(job.not_before)}: give a deadline after that"
+        return Refusal(told=told)
+    return None
+
+
+def terms_told(job: Job, terms: Mapping[str, Any]) -> str:
+    """`priority 50 -> 80, deadline none -> 2026-11-24 06:00:00Z`."""
+    changed = _differing(job, terms)
+    return ", ".join(f"{name} {_told(getattr(job, name))} -> {_told(new)}" for name, new in changed.items())
+
+
+def _told(value: Any) -> str:
+    match value:
+        case None | ():
+            return "none"
+        case datetime():
+            return _clock(value)
+        case tuple():
+            return " or ".join("any" if each.resource is None else each.resource for each in value)
+        case _:
+            return str(value)
+
+
+def _clock(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S}Z"
+
+
+# --- retry and requeue -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryAsked:
+    """A job that ended waits again, as if it had just arrived, perhaps with other terms; its history, its
+    sequence and its attempts go on.
+    """
+
+    key: str
+    order: Order
+    terms: Mapping[str, Any] = field(default_factory=dict)
+
+    def objection(self, job: Job, now: datetime) -> Objection | None:
+        if job.state is not State.ENDED:
+            return Refusal(told=f"only a job that has ended can be retried: it is {job.state.value}")
+        if job.history[0].state is State.ENDED:
+            return Refusal(told="it was refused before it ever waited: publish it again, corrected")
+        return _over_at_once(replace(_anew(job, now), **self.terms), now)
+
+    def made(self, job: Job, now: datetime) -> Job:
+        told = terms_told(job, self.terms)
+        return move(
+            _anew(job, now),
+            State.QUEUED,
+            at=now,
+            reason=Reason.RETRY_ASKED,
+            note=f"{told}; {self.order.note}" if told else self.order.note,
+            command=self.order.command,
+            **_differing(job, self.terms),
+        )
+
+
+def _anew(job: Job, now: datetime) -> Job:
+    """Without what only its last attempt, or its time in the queue before that, was about."""
+    return replace(
+        job,
+        returned=now,
+        ended=None,
+        error=None,
+        problems=(),
+        token=None,
+        custom_job=None,
+        cancel_reason=None,
+        not_before=None,
+        setbacks=0,
+        submitted=None,
+        started=None,
+        preemptions=0,
+        moves=0,
+        moved_at=None,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequeueAsked:
+    """A job with a reservation is cancelled at Vertex AI, and is then back in its place, uncharged; `is_held`
+    from then on, if that is asked for.
+    """
+
+    key: str
+    order: Order
+    is_held: bool = False
+
+    def objection(self, job: Job, _now: datetime) -> Objection | None:
+        if job.state in _WAITS:
+            return Refusal(
+                told=f"only what is being submitted or runs can be requeued: it is {job.state.value}"
+            )
+        if job.state is State.ENDED:
+            return Refusal(told=f"only what is being submitted or runs can be requeued: {_instead(job)}")
+        if job.cancel_reason is Reason.ASKED:
+            return Refusal(told="somebody has cancelled it: it ends shortly, and retry starts it anew")
+        if job.state is State.CANCELLING and (not self.is_held or job.holds):
+            return Already(told="it is being requeued already")
+        return None
+
+    def made(self, job: Job, now: datetime) -> Job:
+        hold = Hold(reason=Reason.ON_HOLD, at=now, note=self.order.note[:NOTE_CHARACTERS])
+        kept = replace(job, holds=(*job.holds, hold)) if self.is_held else job
+        return _cancelling(kept, self.order, Reason.REQUEUE_ASKED, now)

@@ -14,6 +14,7 @@ from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
     Overtakings,
+    Pauses,
     Pool,
     PoolKey,
     Promise,
@@ -103,6 +104,13 @@ class Resumed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Paused:
+    """These teams are paused, and no others, unless something later is known here."""
+
+    pauses: Pauses
+
+
+@dataclass(frozen=True, kw_only=True)
 class Queued:
     """The queue has this many lines, in this many documents."""
 
@@ -175,6 +183,7 @@ Event = (
     | Noted
     | Drained
     | Resumed
+    | Paused
     | Queued
     | Changed
     | Announced
@@ -208,6 +217,9 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
             return replace(resource, drained={**resource.drained, pool: drain})
         case Resumed(pool=pool):
             return replace(resource, drained={k: v for k, v in resource.drained.items() if k != pool})
+        case Paused(pauses=pauses):
+            is_later = pauses.version > resource.pauses.version
+            return replace(resource, pauses=pauses) if is_later else resource
         case Queued(waiting=waiting, shards=shards):
             return replace(resource, waiting=waiting, shards=shards)
         case Changed():

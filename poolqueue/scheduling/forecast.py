@@ -156,7 +156,8 @@ class _Making:
         is_out_of_reach = any(n > self._board.capacity[pool] - lasting[pool] for pool, n in wanted)
         taken = wait.block.taken
         is_key_elsewhere = taken is not None and taken.is_elsewhere and taken.until is None
-        return is_out_of_reach or not wanted or is_key_elsewhere or wait.reason is Reason.DRAINED
+        is_closed = wait.reason in {Reason.DRAINED, Reason.TEAM_PAUSED}
+        return is_out_of_reach or not wanted or is_key_elsewhere or is_closed
 
     # --- samples
 

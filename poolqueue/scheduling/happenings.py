@@ -43,6 +43,11 @@ class Resumption:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unpausing:
+    """An administrator unpauses the team."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sweep:
     """A sweep sees that the resource is ready, that others use less of it, or that it has other pools."""
 
@@ -65,15 +70,25 @@ class KeyComesFree:
 
 
 Happening = (
-    AttemptEnds | JobStarts | TimeComes | Resumption | Sweep | SettingsChange | SlotComesFree | KeyComesFree
+    AttemptEnds
+    | JobStarts
+    | TimeComes
+    | Resumption
+    | Unpausing
+    | Sweep
+    | SettingsChange
+    | SlotComesFree
+    | KeyComesFree
 )
 
 
-def happenings(case: Case, block: Block) -> tuple[Happening, ...]:
+def happenings(case: Case, block: Block) -> tuple[Happening, ...]:  # noqa: C901  one case per reason
     """What could end this block, the likeliest first."""
     match block.reason:
         case Reason.DRAINED:
             return (Resumption(),)
+        case Reason.TEAM_PAUSED:
+            return (Unpausing(),)
         case Reason.TEAM_AT_MAXIMUM:
             own = _end_giving(case, block.short_by, lambda each: each.team == case.line.team)
             return (*_known(own), SettingsChange())

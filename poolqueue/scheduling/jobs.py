@@ -58,6 +58,7 @@ class Reason(StrEnum):
     RESOURCE_MISSING = "resource_missing"
     RESOURCE_NOT_READY = "resource_not_ready"
     DRAINED = "drained"
+    TEAM_PAUSED = "team_paused"
     NOT_YET = "not_yet"
     BACKING_OFF = "backing_off"
     SERIAL_KEY_TAKEN = "serial_key_taken"
@@ -88,15 +89,16 @@ class Reason(StrEnum):
 
 
 # From QUEUED to QUEUED is a requeue: the job was considered and keeps its place; or it was changed, as a held
-# one from HELD to HELD. From CANCELLING to CANCELLING somebody asks to end what was to be requeued.
+# one from HELD to HELD. From CANCELLING to CANCELLING somebody asks to end what was to be requeued. An end is
+# final, but for the command to retry the job.
 MOVES: dict[State, frozenset[State]] = {
     State.HELD: frozenset({State.HELD, State.QUEUED, State.ENDED}),
     State.QUEUED: frozenset({State.QUEUED, State.HELD, State.RESERVED, State.ENDED}),
     State.RESERVED: frozenset({State.QUEUED, State.SUBMITTED, State.RUNNING, State.CANCELLING, State.ENDED}),
     State.SUBMITTED: frozenset({State.QUEUED, State.RUNNING, State.CANCELLING, State.ENDED}),
     State.RUNNING: frozenset({State.QUEUED, State.CANCELLING, State.ENDED}),
-    State.CANCELLING: frozenset({State.QUEUED, State.CANCELLING, State.ENDED}),
-    State.ENDED: frozenset(),
+    State.CANCELLING: frozenset({State.QUEUED, State.HELD, State.CANCELLING, State.ENDED}),
+    State.ENDED: frozenset({State.QUEUED}),
 }
 
 
@@ -162,7 +164,9 @@ class Job:
     `alternatives` are where else it may run than at `resource`. `not_before` is the request's at first, later
     when the next attempt may start. `preemptions` counts the attempts that were ended to make room.
     `moves` counts how often in a row it went to the queue of an alternative, the last time at `moved_at`.
-    `holds` keep it from being considered, at most one of each reason: it is HELD while there are any.
+    `returned` is when it came back to the queue after it had ended, `arrived` since when it waits in it.
+    `holds` keep it from being considered, at most one of each reason: while there are any it is HELD, or is
+    to be once its attempt is cancelled.
     `inbox` marks what the next cycle must take up: a new job, or one whose `ending` was only noted.
     `variant` tells the record of a refused request apart from the job that already has its id.
     An `array` stands for many jobs, its members, whose ids are made of its own. At most `max_parallel`
@@ -211,8 +215,13 @@ class Job:
     moved_at: datetime | None = None
     holds: tuple[Hold, ...] = ()
     serial: Serial | None = None
+    returned: datetime | None = None
     array: Array | None = None
     max_parallel: int | None = None
+
+    @property
+    def arrived(self) -> datetime:
+        return self.returned or self.created
 
     @property
     def array_key(self) -> str | None:
@@ -236,7 +245,7 @@ class Job:
     def expires(self) -> datetime | None:
         """When it ends if it still waits then. Who was preempted had started in time."""
         is_limited = self.max_wait is not None and self.preemptions == 0
-        waited = self.created + timedelta(seconds=self.max_wait or 0) if is_limited else None
+        waited = self.arrived + timedelta(seconds=self.max_wait or 0) if is_limited else None
         return min((at for at in (self.deadline, waited) if at is not None), default=None)
 
     @property
@@ -280,7 +289,8 @@ def move(
 ) -> Job:
     """`job` moved to another state, its history longer by one. Raises `IllegalMove` against the table."""
     legal = MOVES if job.array is None else MOVES_OF_ARRAYS
-    if to not in legal[job.state] or (outcome is None) == (to is State.ENDED):
+    is_final = job.state is State.ENDED and reason is not Reason.RETRY_ASKED
+    if is_final or to not in legal[job.state] or (outcome is None) == (to is State.ENDED):
         raise IllegalMove(f"{job.key}: {job.state} -> {to} (outcome {outcome})")
     if to is State.ENDED:
         changes = {"ended": at, "inbox": False, "ending": None, "holds": (), **changes}

@@ -90,6 +90,28 @@ class Drain:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pause:
+    """Nothing of a team is admitted."""
+
+    reason: str
+    author: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pauses:
+    """The teams that are paused. `version` counts the changes, so that a later one is not undone by an
+    earlier one that comes late.
+    """
+
+    version: int = 0
+    teams: Mapping[str, Pause] = field(default_factory=dict)
+
+
+NO_PAUSES = Pauses()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Backoff:
     """A pool is left alone until then, because Vertex AI refused a job that was meant for it.
 
@@ -185,7 +207,8 @@ class Resource:
     `epoch` counts reservations and releases; `waiting` is the number of lines in its queue; `foreign` and
     `surplus` are replicas held by others; `shards` is the number of its queue documents. `uses` are per team,
     `promises` per key of a waiting job. `suitors` are the keys of resources whose queues hold jobs that
-    would come here, to be told when replicas come free.
+    would come here, to be told when replicas come free. `pauses` are those of the installation, as far as
+    they came here.
     `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from.
     """
 
@@ -211,6 +234,7 @@ class Resource:
     overtakings: Overtakings = Overtakings()
     suitors: tuple[str, ...] = ()
     outcomes: Mapping[str, Ran] = field(default_factory=dict)
+    pauses: Pauses = NO_PAUSES
 
     @property
     def is_ready(self) -> bool:

@@ -1,6 +1,6 @@
 """What could be changed so that a waiting job starts: kinds of remedies, and what each does to a case.
 
-A remedy that changes the request is to cancel the job and ask for it anew: a request is never changed.
+What a job asks of pools is never changed: such a remedy is to cancel it, and to ask for it anew.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from poolqueue.scheduling.cases import Case
-from poolqueue.scheduling.events import Resumed, apply
+from poolqueue.scheduling.events import Paused, Resumed, apply
 from poolqueue.scheduling.jobs import Demand
 from poolqueue.scheduling.matching import Assignment
 from poolqueue.scheduling.policies import Policy, Quota
-from poolqueue.scheduling.pools import PoolKey
+from poolqueue.scheduling.pools import Pauses, PoolKey
 from poolqueue.scheduling.sharing import quota_of
 
 
@@ -42,13 +42,26 @@ class Resume:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unpause:
+    """Admit jobs of this team again."""
+
+    team: str
+
+    def apply(self, case: Case) -> Case:
+        before = case.board.resource.pauses
+        teams = {team: pause for team, pause in before.teams.items() if team != self.team}
+        pauses = Pauses(version=before.version + 1, teams=teams)
+        return case.of_resource(apply(case.board.resource, Paused(pauses=pauses)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class RaisePriority:
-    """Ask for it with this priority; size: the priority."""
+    """Give it this priority, at its place; size: the priority."""
 
     to: int
 
     def apply(self, case: Case) -> Case:
-        return case.asked_anew(priority=self.to)
+        return case.with_priority(self.to)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +166,7 @@ class GrowPools:
 Remedy = (
     WaitUntil
     | Resume
+    | Unpause
     | RaisePriority
     | ShorterTimeout
     | FewerReplicas

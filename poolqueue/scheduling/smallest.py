@@ -28,6 +28,7 @@ from poolqueue.scheduling.remedies import (
     Remedy,
     Resume,
     ShorterTimeout,
+    Unpause,
     UsePool,
     WaitUntil,
 )
@@ -48,6 +49,7 @@ class Kind(StrEnum):
 
     WAIT = "wait"
     RESUME = "resume"
+    UNPAUSE = "unpause"
     PRIORITY = "priority"
     SHORTER_TIMEOUT = "shorter_timeout"
     FEWER_REPLICAS = "fewer_replicas"
@@ -65,6 +67,7 @@ class Hurdle(StrEnum):
     TIME = "time"
     DRAIN = "drain"
     KEY = "key"
+    PAUSE = "pause"
     MAXIMUM = "maximum"
     REPLICAS = "replicas"
 
@@ -124,6 +127,7 @@ def hurdles_of(case: Case) -> set[Hurdle]:
     hurdles = {
         Hurdle.RESOURCE: obstacle is not None and obstacle.reason is not Reason.DRAINED,
         Hurdle.DRAIN: drained,
+        Hurdle.PAUSE: case.line.team in resource.pauses.teams,
         Hurdle.TIME: _wakes(case) is not None,
         Hurdle.KEY: _key_is_taken(case),
         Hurdle.MAXIMUM: case.board.quotas().exceeded(case.line.team, [*case.wanted.items()]) is not None,
@@ -136,6 +140,7 @@ def _finders(highest: int) -> Iterable[tuple[set[Hurdle], Finder]]:
     """What each kind can overcome, and how its smallest is found."""
     yield {Hurdle.TIME}, _first(Kind.WAIT, _waits)
     yield {Hurdle.DRAIN}, _first(Kind.RESUME, _resumes)
+    yield {Hurdle.PAUSE}, _first(Kind.UNPAUSE, _unpauses)
     yield set(), _first(Kind.PRIORITY, partial(_priorities, highest=highest))
     yield set(), _longest_timeout
     asked = {Hurdle.MAXIMUM, Hurdle.REPLICAS}
@@ -179,6 +184,11 @@ def _resumes(case: Case) -> Iterator[Remedy]:
     """Each drained part keeps it back alone, so only all of them together can help."""
     if drained := tuple(pool for pool in _drainable(case) if pool in case.board.resource.drained):
         yield Resume(pools=drained)
+
+
+def _unpauses(case: Case) -> Iterator[Remedy]:
+    if case.line.team in case.board.resource.pauses.teams:
+        yield Unpause(team=case.line.team)
 
 
 def _drainable(case: Case) -> list[str]:

@@ -32,6 +32,7 @@ _OWN_REASONS = {
     Reason.NO_MATCHING_POOL,
     Reason.ABOVE_CAPACITY,
     Reason.DRAINED,
+    Reason.TEAM_PAUSED,
 }
 UNKNOWN_SECONDS = 3_600.0  # who goes ahead of a job that waits for foreign use ends within this time
 
@@ -50,7 +51,8 @@ class Walk:
         self._order = Order(board, now=now)
         self._passing = total(each.replicas for each in board.passers.values())
         self._widest = _widest(board)
-        self._closed = dict(_closed_pools(board.resource, now))
+        self._closed_pools = dict(_closed_pools(board.resource, now))
+        self._paused = board.resource.pauses.teams
         self._quotas = board.quotas()
         self._keys = board.keys(now)
         self._begun: list[End] = []
@@ -77,7 +79,7 @@ class Walk:
         """Start this job, or say why neither it nor the rest of its group starts."""
         if not group.wanted:
             return self._unmatched(group)
-        block = self._closed_pool(group) or self._key_taken(group, line) or self._at_maximum(group, line)
+        block = self._closed(group) or self._key_taken(group, line) or self._at_maximum(group, line)
         block = block or self._too_few(group, line) or self._behind(group, line) or self._full()
         if block is None:
             self._start(group, line)
@@ -88,7 +90,7 @@ class Walk:
         group = turn.group
         if not group.wanted or not self._may_pass(group):
             return _NOT_PASSING
-        block = self._closed_pool(group) or self._key_taken(group, turn.line) or self._above_maximum(group)
+        block = self._closed(group) or self._key_taken(group, turn.line) or self._above_maximum(group)
         if block or self._full() or (self._quotas and self._kept(group)):
             return _NOT_PASSING
         for key, n in group.wanted:
@@ -115,10 +117,14 @@ class Walk:
         ]
         return Block(reason=reason, said=group.problems[0].problem)
 
-    def _closed_pool(self, group: Group) -> Block | None:
-        if not self._closed:
+    def _closed(self, group: Group) -> Block | None:
+        """Somebody, or a refusal of Vertex AI, keeps the group's team or one of its pools from starting."""
+        if (pause := self._paused.get(group.team)) is not None:
+            note = f"team {group.team}, by {pause.author}: {pause.reason}"
+            return Block(reason=Reason.TEAM_PAUSED, said=note)
+        if not self._closed_pools:
             return None
-        return next((self._closed[key] for key, _ in group.wanted if key in self._closed), None)
+        return next((self._closed_pools[key] for key, _ in group.wanted if key in self._closed_pools), None)
 
     def _key_taken(self, group: Group, line: Waiting) -> Block | None:
         """Nothing is planned for a job that waits for its serial key: it holds nobody up."""

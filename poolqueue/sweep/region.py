@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from poolqueue.observation import on_resource
 from poolqueue.ports import CustomJob, Query, VertexUnavailable
-from poolqueue.records import ResourceName, read_resource, region_key
-from poolqueue.scheduling.pools import Resource
+from poolqueue.records import PAUSES_PATH, ResourceName, read_pauses, read_resource, region_key
+from poolqueue.scheduling.pools import NO_PAUSES, Pauses, Resource
 from poolqueue.sweep.allowance import Allowance
 from poolqueue.sweep.forecasting import note_forecasts
 from poolqueue.sweep.resource import NEVER, ResourceSweep
@@ -19,6 +19,7 @@ from poolqueue.system import System
 
 RESOURCES_LIMIT = 500
 LISTING_FRESH = timedelta(seconds=60)
+UNSWEPT = timedelta(minutes=5)  # nobody has looked at a resource for so long
 FORECASTING = timedelta(seconds=15)
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class _Region:
         self._known: dict[str, Resource] = {}
         self._listed: Sequence[CustomJob] = ()
         self._at = NEVER
+        self._pauses = NO_PAUSES
 
     @property
     def name(self) -> str:
@@ -103,6 +105,7 @@ class _Region:
             at=self._at,
             allowance=allowance,
             known=[*self._known.values()],
+            pauses=self._pauses,
         ).run()
 
     def _note_forecasts(self, in_turn: Sequence[Resource], allowance: Allowance, faults: _Faults) -> None:
@@ -129,6 +132,7 @@ class _Region:
         if not self._known:
             return False
         self._at = self._system.clock()
+        self._pauses = self._read_pauses()
         try:
             self._listed = self._system.observer.unfinished(
                 f"projects/{self._project}/locations/{self._location}"
@@ -137,6 +141,13 @@ class _Region:
             log.warning("region_not_observed", extra={"region": self.name, "error": str(error)})
             return False
         return True
+
+    def _read_pauses(self) -> Pauses:
+        """Commands tell them to every resource that is swept; this, to those that nobody has looked at."""
+        since = self._at - UNSWEPT
+        if all(each.observed_at is not None and each.observed_at > since for each in self._known.values()):
+            return NO_PAUSES
+        return read_pauses(self._system.documents.read([PAUSES_PATH])[0].fields)
 
 
 def _rotated(things: Sequence[_Thing], now: datetime) -> list[_Thing]:

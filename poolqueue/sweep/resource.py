@@ -29,9 +29,9 @@ from poolqueue.ports import (
 )
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
 from poolqueue.scheduling.changes import Change
-from poolqueue.scheduling.events import Announced, Event
+from poolqueue.scheduling.events import Announced, Event, Paused
 from poolqueue.scheduling.jobs import Job, job_key
-from poolqueue.scheduling.pools import Reservation, Resource, is_forgettable
+from poolqueue.scheduling.pools import NO_PAUSES, Pauses, Reservation, Resource, is_forgettable
 from poolqueue.scheduling.sightings import (
     Adopted,
     CancelRepeated,
@@ -66,7 +66,7 @@ class _Compared:
 
 class ResourceSweep:
     """The sweep of one resource; `resource` was read before `listed` was asked for, which was `at`. `known`
-    are all resources of its region.
+    are all resources of its region; `pauses` those of the installation.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class ResourceSweep:
         at: datetime,
         allowance: Allowance,
         known: Sequence[Resource] = (),
+        pauses: Pauses = NO_PAUSES,
     ) -> None:
         self._system = system
         self._name = name
@@ -86,6 +87,7 @@ class ResourceSweep:
         self._listed = listed
         self._allowance = allowance
         self._known = known
+        self._pauses = pauses
         self._now = at
         self._to_cancel: list[str] = []  # once the reason is recorded: a cancel without one would end the job
         self._max_pending = system.settings.of_resource(name.id).max_pending
@@ -109,7 +111,7 @@ class ResourceSweep:
         compared = self._compare()
         changes = [*self._progress(compared.seen), *self._look_up(compared.missing)]
         self._cancel_late_copies(compared.stray)
-        self._settle(changes, [seen, *self._announce_again()])
+        self._settle(changes, [Paused(pauses=self._pauses), seen, *self._announce_again()])
         for custom_job in self._to_cancel:
             if self._allowance.is_over():
                 return

@@ -16,6 +16,7 @@ from poolqueue.scheduling.happenings import (
     SlotComesFree,
     Sweep,
     TimeComes,
+    Unpausing,
 )
 from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.scheduling.pools import PoolKey
@@ -134,7 +135,7 @@ def job_name(key: str) -> str:
     return wording.name(key.replace(".", "/", 1))
 
 
-def happening_told(happening: Happening, now: datetime) -> str:
+def happening_told(happening: Happening, now: datetime) -> str:  # noqa: C901  one case per kind
     match happening:
         case AttemptEnds(key=key, at=at, others=others):
             first = f" and {others:,} before it" if others else ""
@@ -148,6 +149,8 @@ def happening_told(happening: Happening, now: datetime) -> str:
             return f"at {_when(at, now)}"
         case Resumption():
             return "when somebody resumes it"
+        case Unpausing():
+            return "when somebody unpauses its team"
         case Sweep():
             return "when a sweep, every minute, sees that Vertex AI has room for it"
         case SettingsChange():

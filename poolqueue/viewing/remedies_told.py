@@ -17,6 +17,7 @@ from poolqueue.scheduling.remedies import (
     Remedy,
     Resume,
     ShorterTimeout,
+    Unpause,
     UsePool,
     WaitUntil,
 )
@@ -30,6 +31,7 @@ Names = Mapping[PoolKey, str]
 _KINDS = {
     Kind.WAIT: "time alone",
     Kind.RESUME: "resuming alone",
+    Kind.UNPAUSE: "unpausing alone",
     Kind.PRIORITY: "a higher priority",
     Kind.SHORTER_TIMEOUT: "a shorter timeout",
     Kind.FEWER_REPLICAS: "fewer replicas",
@@ -41,15 +43,20 @@ _KINDS = {
 }
 
 
-def remedy_told(remedy: Remedy, explanation: Explanation, names: Names, job: JobView, now: datetime) -> str:  # noqa: C901  one case per kind
+def remedy_told(  # noqa: C901  one case per kind
+    remedy: Remedy, explanation: Explanation, names: Names, job: JobView, now: datetime
+) -> str:
     line = explanation.verdict.waiting
     match remedy:
         case WaitUntil(at=at):
             return f"wait until {clock_time(at, now)}: time alone lets it start"
         case Resume(pools=pools):
             return "resume it: " + " && ".join(_command(each, job.resource) for each in pools)
+        case Unpause(team=team):
+            return f"unpause its team: poolctl unpause {wording.name(team)}"
         case RaisePriority(to=to):
-            return f"ask for it anew with priority {to} instead of {line.priority}"
+            told = f"raise its priority from {line.priority} to {to}"
+            return f"{told}: poolctl priority {wording.name(job.job_id)} {to} --reason TEXT"
         case ShorterTimeout(to=to):
             shorter = short_time(timedelta(seconds=to))
             longer = short_time(timedelta(seconds=line.traits.timeout))

@@ -212,6 +212,88 @@ def test_cancel_asks_vertex_ai_to_cancel_a_running_job(installation: Installatio
     assert installation.job("first").state is State.CANCELLING
 
 
+def test_several_jobs_are_steered_at_once_each_with_its_result(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    for job_id in ("first", "a", "b"):
+        installation.ask(request(job_id, worker_pool_spec(), worker_pool_spec()))
+
+    told = poolctl("hold", "a", "b", "none", "a", "--reason", "x", exit_code=Exit.REFUSED)
+
+    assert told.splitlines() == [
+        "a: done: it is held until somebody releases it",
+        "b: done: it is held until somebody releases it",
+        "none: refused: team research has no job none; see poolctl jobs",
+    ]
+    assert [(job["job_id"], job["state"], job["reason"]) for job in poolctl.listed("--state", "held")] == [
+        ("a", "held", "on_hold"),
+        ("b", "held", "on_hold"),
+    ]
+    released = json.loads(poolctl("release", "a", "b", "--json"))["commands"]
+    assert [(each["job_id"], each["kind"], each["result"]) for each in released] == [
+        ("a", "release", "done"),
+        ("b", "release", "done"),
+    ]
+
+
+def test_a_waiting_job_gets_other_terms(installation: Installation, poolctl: Poolctl) -> None:
+    installation.ask(request("first", worker_pool_spec(), worker_pool_spec()))
+    installation.ask(request("j"))
+    later = ("--deadline", "2099-01-01T00:00:00Z", "--max-wait", "8h")
+
+    poolctl("priority", "j", "70", "--reason", "urgent")
+    poolctl("change", "j", *later, "--alternative", "gpu-b", "--alternative", "any=30m", "--reason", "x")
+
+    job = installation.job("j")
+    assert (job.priority, job.max_wait, len(job.alternatives)) == (70, 28_800, 2)
+    assert job.history[2].note == "priority 50 -> 70; " + str(job.history[2].note).partition("; ")[2]
+    poolctl("change", "j", "--deadline", "none", "--alternative", "none", "--reason", "x")
+    assert (installation.job("j").deadline, installation.job("j").alternatives) == (None, ())
+    told = poolctl("change", "j", "--reason", "x", exit_code=Exit.USAGE)
+    assert "changes nothing" in told
+
+
+def test_a_running_job_is_requeued_and_an_ended_one_retried(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    installation.ask(request("j"))
+    installation.wait_running("j")
+
+    poolctl("requeue", "j", "--hold", "--reason", "bad node")
+    installation.wait(lambda: installation.log_lines, "the log line of the cancelled attempt")
+    installation.deliver_log_lines()
+    assert installation.job("j").state is State.HELD
+    poolctl("release", "j")
+    installation.finish("j", "FAILED")
+    told = poolctl("retry", "j", "--reason", "again")
+
+    assert told == "done: retried; it is submitted\n"
+    assert installation.job("j").attempt == 3
+
+
+def test_a_stop_asks_first_and_a_pause_is_shown(installation: Installation, poolctl: Poolctl) -> None:
+    installation.ask(request("j"))
+    poolctl("stop", "shared", "--reason", "x", exit_code=Exit.USAGE)
+    poolctl.answer = False
+    poolctl("stop", "shared", "--pool", "small", "--reason", "x", exit_code=Exit.REFUSED)
+    assert poolctl.asked[-1] == "Admit nothing more to small, and requeue all that runs there?"
+    assert installation.job("j").state is State.SUBMITTED
+
+    poolctl("stop", "shared", "--pool", "small", "--reason", "x", "--yes")
+    assert installation.job("j").state is State.CANCELLING
+    poolctl("resume", "shared", "--pool", "small")
+    poolctl("pause", "research", "--reason", "budget", "--author", "ann")
+    installation.ask(request("waits"))
+
+    (job,) = [job for job in poolctl.listed() if job["job_id"] == "waits"]
+    assert (job["reason"], job["note"]) == ("team_paused", "team research, by ann: budget")
+    told = poolctl("explain", "waits", "--team", "research")
+    assert "when somebody unpauses its team" in told
+    assert "poolctl unpause research" in told
+    assert poolctl("unpause", "research") == "done: jobs of team research are admitted again\n"
+    assert installation.job("waits").state is State.SUBMITTED
+
+
 def test_cancel_of_an_unknown_job_is_refused(poolctl: Poolctl) -> None:
     told = poolctl("cancel", "nothing", "--reason", "x", exit_code=Exit.REFUSED)
 

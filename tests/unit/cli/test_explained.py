@@ -89,7 +89,7 @@ def test_it_tells_who_comes_first_and_takes_what_is_free() -> None:
 
     assert told["small"] == ["needs 2 of 4; 4 free, of which jobs before it take 3 now; short by 1"]
     assert told["turn"] == ["2 of 2; before it, for its pools: research/first x3"]
-    assert told["remedies"][0] == "ask for it anew with priority 6 instead of 1"
+    assert told["remedies"][0] == "raise its priority from 1 to 6: poolctl priority j 6 --reason TEXT"
     assert "a higher priority" in facts(line("j", demand(2), priority=1), first, highest=5)["not enough"][0]
 
 

@@ -49,7 +49,7 @@ def test_fields_may_be_attributes_or_yaml() -> None:
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
-        ({"kind": "stop"}, "kind"),
+        ({"kind": "explode"}, "kind"),
         ({"kind": None}, "kind"),
         ({"id": "C 1"}, "id"),
         ({"job_id": "Resnet"}, "job_id"),

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from poolqueue.scheduling.jobs import HISTORY_LIMIT, MOVES, IllegalMove, Job, Outcome, State, move
+from poolqueue.scheduling.jobs import HISTORY_LIMIT, MOVES, IllegalMove, Job, Outcome, Reason, State, move
 from tests.unit.scheduling.building import NOW, at, job
 
 LEGAL = {
@@ -29,6 +29,7 @@ LEGAL = {
     (State.RUNNING, State.ENDED),
     (State.CANCELLING, State.QUEUED),
     (State.CANCELLING, State.CANCELLING),
+    (State.CANCELLING, State.HELD),
     (State.CANCELLING, State.ENDED),
 }
 PAIRS = list(itertools.product(State, State))
@@ -111,3 +112,9 @@ def test_a_long_text_is_cut_in_history_sooner_than_in_the_error() -> None:
     assert len(note) == 300
     assert note.endswith("…")
     assert len(error) == 4_000
+
+
+def test_an_end_is_final_but_for_a_command_to_retry() -> None:
+    after = move(in_state(State.ENDED), State.QUEUED, at=at(1), reason=Reason.RETRY_ASKED)
+
+    assert (after.state, after.outcome) == (State.QUEUED, None)
