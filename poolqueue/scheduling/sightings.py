@@ -13,6 +13,7 @@ from poolqueue.scheduling.changes import (
     is_current,
     number_of,
     released_by,
+    requeued_as_asked,
     submitted,
 )
 from poolqueue.scheduling.events import Noted
@@ -157,6 +158,8 @@ class CustomJobVanished:
         events = released_by(resource, self.token, now)
         if job is None or not is_current(job, self.token):
             return Effect(events=events)
+        if job.cancel_reason is Reason.REQUEUE_ASKED:
+            return Effect(job=requeued_as_asked(job, now=now), events=events)
         asked = job.cancel_reason is Reason.ASKED
         lost = move(
             job,

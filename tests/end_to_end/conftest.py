@@ -25,6 +25,10 @@ SINGLE = (
     "bounded",
     "early",
     "foretold",
+    "commanded",
+    "requeued",
+    "stopped",
+    "paused",
 )
 TEAMS = [
     {"name": "research", "topics": ["job-requests"]},
