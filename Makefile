@@ -33,7 +33,8 @@ check: $(READY) ## format, lint, types, import arrows, generated files, Terrafor
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m infra.tools.generate --check
-	@if command -v terraform >/dev/null; then echo 'terraform fmt -check'; terraform fmt -check -diff -recursive infra; \
+	@if command -v terraform >/dev/null; then echo 'terraform fmt -check'; \
+	  for folder in infra examples; do terraform fmt -check -diff -recursive $$folder || exit 1; done; \
 	elif [ "$(REQUIRE_ALL)" = 1 ]; then echo 'REQUIRE_ALL=1, and terraform is not installed' >&2; exit 1; \
 	else echo 'not checked: the format of infra/*.tf (terraform is not installed)'; fi
 

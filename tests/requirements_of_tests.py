@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import shutil
 import sys
 from collections.abc import Callable
@@ -26,6 +27,11 @@ def _terraform() -> str | None:
     )
 
 
+def _kfp() -> str | None:
+    """It pins half of what Google's clients bring, so it is none of our dependencies."""
+    return None if importlib.util.find_spec("kfp") else "kfp is not installed (pip install kfp)"
+
+
 def _linux() -> str | None:
     return None if sys.platform == "linux" else f"this is {sys.platform}, and the test reads /proc"
 
@@ -34,6 +40,7 @@ REQUIREMENTS: dict[str, Callable[[], str | None]] = {
     "curl": _curl,
     "gcloud": _gcloud,
     "google_emulators": google_emulators_missing,
+    "kfp": _kfp,
     "terraform": _terraform,
     "linux": _linux,
 }
