@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -25,6 +25,9 @@ class QueueSettings(TypedDict, total=False):
     max_wait: Span
     alternatives: Sequence[Any]
     hold: bool
+    serial_key: str
+    serial_limit: int
+    array: Mapping[str, Any]
 
 
 class RunOptions(TypedDict, total=False):
