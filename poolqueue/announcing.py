@@ -10,8 +10,10 @@ from poolqueue.announced import Span
 from poolqueue.messages import outcome_message
 from poolqueue.ports import Message, PublishFailed
 from poolqueue.records import ResourceName
-from poolqueue.scheduling.jobs import Job, Move
+from poolqueue.scheduling.failures import Failure
+from poolqueue.scheduling.jobs import Job, Move, Reason, State
 from poolqueue.scheduling.problems import Problem
+from poolqueue.scheduling.retries import charged
 from poolqueue.system import System
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ def announce_and_remember(system: System, name: ResourceName, changes: Iterable[
 
 def _message(system: System, job: Job, entry: Move) -> Message:
     custom_job = job.custom_job if entry.attempt == job.attempt else None
+    failure = _failure_told(job, entry)
     body, attributes = outcome_message(
         job_id=job.public_id,
         team=job.team,
@@ -64,7 +67,8 @@ def _message(system: System, job: Job, entry: Move) -> Message:
         persistent_resource=ResourceName.from_key(job.resource).full,
         custom_job=custom_job,
         problems=[Problem(**problem) for problem in job.problems],
-        error=job.error,
+        error=_error_told(job, entry, failure),
+        failure=None if failure is None else _failure_fields(job, failure),
         queued=job.arrived,
         submitted=job.submitted,
         started=job.started,
@@ -72,3 +76,29 @@ def _message(system: System, job: Job, entry: Move) -> Message:
     )
     topic = system.topic(system.settings.outcomes_topic)
     return Message(topic=topic, body=body, attributes=attributes)
+
+
+def _failure_told(job: Job, entry: Move) -> Failure | None:
+    """That of the attempt that ended badly with this change, if it is one."""
+    failure = next((failure for failure in job.failures if failure.attempt == entry.attempt), None)
+    if failure is None or entry.reason is Reason.RETRIED or entry.outcome == failure.end.value:
+        return failure
+    return None
+
+
+def _error_told(job: Job, entry: Move, failure: Failure | None) -> str | None:
+    return job.error if failure is None or entry.state is State.ENDED else failure.error
+
+
+def _failure_fields(job: Job, failure: Failure) -> dict[str, object]:
+    """`charged` of `attempts` are used up with it."""
+    until = job.failures[: job.failures.index(failure) + 1]
+    fields = {
+        "charged": charged(until),
+        "attempts": job.retries.attempts,
+        "is_charged": failure.is_charged,
+        "rule": failure.rule,
+        "exit_codes": list(failure.exit_codes) or None,
+        "error_class": failure.error_class,
+    }
+    return {name: value for name, value in fields.items() if value is not None}

@@ -53,6 +53,7 @@ def new_job(
         holds=(Hold(reason=Reason.ON_HOLD, at=created, note=HOLD_ASKED),) if wishes.hold else (),
         serial=request.ties.serial,
         array=_array(request),
+        retries=team.usual_retries() if request.retries is None else request.retries,
     )
 
 
@@ -100,6 +101,7 @@ def member_job(array: Job, template: Template, job_id: str) -> Job:
         traits=array.traits,
         serial=array.serial,
         max_parallel=array.array.max_parallel,
+        retries=array.retries,
     )
 
 

@@ -252,10 +252,13 @@ class Created:
 
 @dataclass(frozen=True, kw_only=True)
 class Refused:
-    """Vertex AI answered, and the call had no effect."""
+    """Vertex AI answered, and the call had no effect. `error_class`: the name of the answer's
+    google.rpc.Code, if it has one.
+    """
 
     kind: RefusalKind
     message: str
+    error_class: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

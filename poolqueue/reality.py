@@ -70,6 +70,7 @@ def findings(old: Settings, new: Settings, reality: Reality, *, now: datetime) -
         *_teams(old, new, reality),
         *_regions(old, new, reality),
         *_quotas(old, new, reality, now),
+        *_retries(new, reality, now),
     ]
     return sorted(found, key=lambda finding: not finding.refuses)
 
@@ -196,6 +197,21 @@ def _unknown_pools(place: _Place, sure: Sequence[Resource]) -> Iterator[Finding]
                 yield Finding(
                     path=f"{place.path}.{team}.{pool}",
                     problem=f"{where} has no pool {pool}; it has {has}",
+                    refuses=is_certain,
+                )
+
+
+def _retries(settings: Settings, reality: Reality, now: datetime) -> Iterator[Finding]:
+    """A pool that a team's rule names is somewhere; where it is not, the rule ends the job."""
+    known = {id_ for resource in reality.resources.values() for id_ in _pool_ids(resource)}
+    is_certain = bool(known) and all(r.is_ready and r.is_fresh(now) for r in reality.resources.values())
+    for place, team in enumerate(settings.teams):
+        for index, pool in team.usual_retries().pools():
+            if pool not in known:
+                has = f"the known ones have {', '.join(sorted(known))}" if known else "none is known yet"
+                yield Finding(
+                    path=f"teams.{place}.retries.rules.{index}.pool",
+                    problem=f"no persistent resource has a pool {pool}; {has}",
                     refuses=is_certain,
                 )
 

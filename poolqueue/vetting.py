@@ -14,9 +14,10 @@ from poolqueue.config import Team
 from poolqueue.homes import NoHome, home_of
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
 from poolqueue.new_job import new_job, template_of
-from poolqueue.records import ResourceName, Template, read_resource, resource_path
+from poolqueue.records import ResourceName, Template, job_path, read_job, read_resource, resource_path
+from poolqueue.retry_pools import unfit_pools
 from poolqueue.scheduling.board import specs
-from poolqueue.scheduling.jobs import Job, Reason
+from poolqueue.scheduling.jobs import Job, Outcome, Reason
 from poolqueue.scheduling.matching import Demand, Matched, match_pools
 from poolqueue.system import Known
 from poolqueue.waiting_limit import check_waiting
@@ -72,9 +73,19 @@ def vetted(system: Known, request: JobRequest, origin: Origin) -> Vetted:
     if problems:
         problems = [*problems, *match_problems(system, home, request.worker_pools)]
         return _refused(job, problems, Reason.NOT_ALLOWED)
-    if too_many := check_waiting(system, job, origin.team):
+    unfit = unfit_pools(system, job)
+    if unfit is not None and not _is_known(system, job):
+        return _refused(job, unfit.problems, unfit.reason)
+    too_many = check_waiting(system, job, origin.team)
+    if too_many and not _is_known(system, job):
         return _refused(job, too_many, Reason.TOO_MANY_WAITING)
     return Vetted(job=job, template=template_of(request, home, origin.team))
+
+
+def _is_known(system: Known, job: Job) -> bool:
+    """A job that is there already is no further one, however often its request comes."""
+    fields = system.documents.read([job_path(job.key)])[0].fields
+    return fields is not None and read_job(fields).outcome is not Outcome.REJECTED
 
 
 def vetted_bad(system: Known, request: BadRequest, origin: Origin) -> Vetted:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from poolqueue.config import Team
 from poolqueue.messages import Problem
-from poolqueue.records import ResourceName, job_path, queue_path, read_job
+from poolqueue.records import ResourceName, queue_path
 from poolqueue.records.queues import has_successor, waiting_of
-from poolqueue.scheduling.jobs import Job, Outcome
+from poolqueue.scheduling.jobs import Job
 from poolqueue.system import Known
 
 
@@ -20,7 +20,7 @@ def check_waiting(system: Known, job: Job, team: Team) -> list[Problem]:
     name = ResourceName.from_key(job.resource)
     waiting = _count(system, name, team.name)
     asked = 1 if job.array is None else job.array.size
-    if waiting + asked <= team.max_waiting or _is_known(system, job):
+    if waiting + asked <= team.max_waiting:
         return []
     problem = f"team {team.name} has {waiting} jobs waiting for {name.id}, and may have {team.max_waiting}"
     if job.array is not None:
@@ -39,9 +39,3 @@ def _count(system: Known, name: ResourceName, team: str) -> int:
         if not has_successor(fields):
             return waiting
         shard += 1
-
-
-def _is_known(system: Known, job: Job) -> bool:
-    """A job that is there already is no further one, however often its request comes."""
-    fields = system.documents.read([job_path(job.key)])[0].fields
-    return fields is not None and read_job(fields).outcome is not Outcome.REJECTED

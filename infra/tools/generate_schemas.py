@@ -22,6 +22,8 @@ from poolqueue.requests import (
 from poolqueue.requests.durations import LONGEST_SECONDS, LONGEST_SPAN_SECONDS, SPAN_RULE
 from poolqueue.requests.fields import ENUMS, MESSAGES
 from poolqueue.requests.normalising import snake_case
+from poolqueue.requests.retries import POOL_RULE
+from poolqueue.scheduling import failures, retries
 from poolqueue.scheduling.arrays import MOST_MEMBERS
 from poolqueue.scheduling.jobs import Outcome, State
 
@@ -142,6 +144,7 @@ def _envelope() -> Schema:
             **_ties(),
             "alternatives": _alternatives(),
             "array": _array(),
+            "retries": _retries(),
             "custom_job": custom_job,
         },
         "dependentRequired": {"serial_limit": ["serial_key"]},
@@ -205,6 +208,39 @@ def _array() -> Schema:
         "properties": {**kinds, "max_parallel": {"type": "integer", "minimum": 1}},
         "oneOf": [{"required": [kind]} for kind in kinds],
     }
+
+
+def _retries() -> Schema:
+    count: Schema = {"type": "integer", "maximum": retries.MOST_ATTEMPTS}
+    rules = {"type": "array", "minItems": 1, "maxItems": retries.MOST_RULES, "items": _retry_rule()}
+    fields: Schema = {
+        "attempts": {**count, "minimum": 1, "default": retries.USUAL_ATTEMPTS},
+        "backoff": {**_ANY_SPAN, "default": f"{retries.FIRST_PAUSE_SECONDS}s"},
+        "longest_backoff": {**_ANY_SPAN, "default": f"{retries.LONGEST_PAUSE_SECONDS // 60}m"},
+        "infrastructure": {**count, "minimum": 0, "default": retries.INFRASTRUCTURE_RETRIES},
+        "rules": rules,
+    }
+    return {**_closed(fields), "required": []}
+
+
+def _retry_rule() -> Schema:
+    most = retries.MOST_ATTEMPTS - 1
+    fields: Schema = {
+        "outcome": _one_or_some({"enum": [end.value for end in failures.BadEnd]}),
+        "exit_code": _one_or_some({"type": "integer", "minimum": 1, "maximum": retries.HIGHEST_EXIT_CODE}),
+        "error": _one_or_some({"enum": [*retries.RETRIED_CLASSES]}),
+        "text": {"type": "string", "minLength": 1, "maxLength": retries.LONGEST_TEXT},
+        "retry": {"anyOf": [{"enum": [*retries.TIMES]}, {"type": "integer", "minimum": 0, "maximum": most}]},
+        "pool": {"type": "string", "pattern": f"^{POOL_RULE}$"},
+        "backoff": _ANY_SPAN,
+        "longest_backoff": _ANY_SPAN,
+    }
+    return {**_closed(fields), "required": [], "minProperties": 1}
+
+
+def _one_or_some(schema: Schema) -> Schema:
+    some = {"type": "array", "minItems": 1, "maxItems": retries.MOST_LISTED, "items": schema}
+    return {"anyOf": [schema, some]}
 
 
 def _place() -> Schema:
@@ -349,11 +385,26 @@ def _job_outcome() -> Schema:
             "persistent_resource": _TEXT,
             "custom_job": _TEXT,
             "error": _TEXT,
+            "failure": _failure(),
             "problems": {"type": "array", "items": _closed(problem)},
             **dict.fromkeys(times, _TIME),
         },
         "required": ["job_id", "team", "state", "sequence", "at"],
     }
+
+
+def _failure() -> Schema:
+    """Of an attempt that ended badly."""
+    count: Schema = {"type": "integer", "minimum": 0}
+    fields: Schema = {
+        "charged": count,
+        "attempts": count,
+        "is_charged": {"type": "boolean"},
+        "rule": {"type": "integer", "minimum": 1},
+        "exit_codes": {"type": "array", "items": count},
+        "error_class": {"enum": [*failures.ERROR_CLASSES]},
+    }
+    return {**_closed(fields), "required": ["charged", "attempts", "is_charged"]}
 
 
 def _closed(properties: Schema) -> Schema:

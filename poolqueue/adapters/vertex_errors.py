@@ -87,8 +87,12 @@ def classify(
     answer = ErrorAnswer(http_status=http_status, message=message, details=tuple(details), status=status)
     for applies, kind in _TABLE:
         if applies(answer):
-            return Refused(kind=kind, message=str(answer)) if kind else Unanswered(message=str(answer))
-    return Refused(kind=RefusalKind.TERMINAL, message=str(answer))
+            return _refused(kind, answer) if kind else Unanswered(message=str(answer))
+    return _refused(RefusalKind.TERMINAL, answer)
+
+
+def _refused(kind: RefusalKind, answer: ErrorAnswer) -> Refused:
+    return Refused(kind=kind, message=str(answer), error_class=answer.status or None)
 
 
 def _without_trust(answer: ErrorAnswer) -> bool:

@@ -56,7 +56,8 @@ def shown(value: Any) -> str:
         case bool():
             return str(value).lower()
         case list():
-            return f"[{', '.join(map(shown, value))}]"
+            parts = [f"({shown(each)})" if isinstance(each, dict) else shown(each) for each in value]
+            return f"[{', '.join(parts)}]"
         case dict():
             return ", ".join(f"{name} {shown(each)}" for name, each in value.items())
         case _:
@@ -153,5 +154,7 @@ def _plain(value: Any) -> Any:
             return value.value
         case tuple():
             return [_plain(each) for each in value]
+        case BaseModel():
+            return {name: _plain(getattr(value, name)) for name in sorted(value.model_fields_set)}
         case _:
             return value

@@ -7,7 +7,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from poolqueue.config.retries import RetrySettings
 from poolqueue.config.values import WEEK, Duration, ImagePrefix, Location, Model, Name, Project, Topic
+from poolqueue.scheduling.retries import NO_RETRIES, Retries
 
 USUAL_PRIORITY = 50
 
@@ -30,7 +32,7 @@ class Team(Model):
     `resources` are full names, or ids in the team's own project and location. An image prefix ends in `/`,
     `:` or `@`, so that it cannot be the beginning of another name. `weight` is the team's part of what is
     not guaranteed to anybody. `max_waiting` bounds its jobs that wait for one persistent resource;
-    `default_priority` and `max_wait` are for requests that say nothing else.
+    `default_priority`, `max_wait` and `retries` are for requests that say nothing else.
     """
 
     name: Name
@@ -49,6 +51,11 @@ class Team(Model):
     weight: float = Field(default=1.0, gt=0, le=1000)
     max_waiting: int | None = Field(default=None, ge=1, le=1_000_000)
     max_wait: Duration | None = None
+    retries: RetrySettings | None = None
+
+    def usual_retries(self) -> Retries:
+        """Those of its jobs whose requests say nothing of them."""
+        return NO_RETRIES if self.retries is None else self.retries.retries()
 
     @model_validator(mode="after")
     def _timeouts_are_in_order(self) -> Self:

@@ -23,7 +23,7 @@ EVERY_POOL = "*"
 MOST_REPLICAS = 1_000_000
 
 
-def _duration(value: Any) -> Any:
+def duration(value: Any) -> Any:
     """`90s`, `30m`, `24h`, `7d`, or a number of seconds."""
     if isinstance(value, timedelta):
         return value
@@ -55,7 +55,7 @@ def _word(value: Any) -> Any:
     return "off" if value is False else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0), le=YEAR)]
+Duration = Annotated[timedelta, BeforeValidator(duration), Field(gt=timedelta(0), le=YEAR)]
 Name = Annotated[str, Field(pattern=_NAME)]
 Location = Annotated[str, Field(pattern=_LOCATION)]
 Project = Annotated[str, Field(pattern=_PROJECT)]

@@ -30,6 +30,8 @@ from poolqueue.records import ResourceName, job_path, read_job, write_job
 from poolqueue.scheduling.arrays import member_of
 from poolqueue.scheduling.changes import SubmissionFailed, submitted
 from poolqueue.scheduling.jobs import Job, Reason, State
+from poolqueue.scheduling.matching import Assignment
+from poolqueue.scheduling.specs import canonical_machine
 from poolqueue.system import System
 
 CALLS_AT_ONCE = 8
@@ -157,7 +159,8 @@ def _result(call: Future[SubmissionFailed | None]) -> SubmissionFailed | None:
 
 def body_of(admission: Admission, installation: str, *, now: datetime) -> Mapping[str, Any]:
     """The request's custom job as it is sent: to the resource that admitted it, with our labels, the disks
-    that matching filled in, and a timeout that ends the attempt by the job's deadline.
+    that matching filled in, the machines of another pool where a retry goes there, and a timeout that ends
+    the attempt by the job's deadline.
     """
     body: dict[str, Any] = json.loads(admission.job.custom_job_body)
     labels = {
@@ -172,7 +175,7 @@ def body_of(admission: Admission, installation: str, *, now: datetime) -> Mappin
         _cut_timeout(body["jobSpec"], admission.job.deadline - now)
     specs = body["jobSpec"]["workerPoolSpecs"]
     for assignment in admission.admit.assignments:
-        specs[assignment.index]["diskSpec"] = json.loads(assignment.disk)
+        _place(specs[assignment.index], assignment)
     return body
 
 
@@ -180,6 +183,12 @@ def _job_labels(job_id: str) -> dict[str, str]:
     """A label's value has no dot."""
     member = member_of(job_id)
     return {JOB_LABEL: job_id} if member is None else {JOB_LABEL: member[0], MEMBER_LABEL: str(member[1])}
+
+
+def _place(spec: dict[str, Any], assignment: Assignment) -> None:
+    if canonical_machine(spec["machineSpec"]) != assignment.machine:
+        spec["machineSpec"] = json.loads(assignment.machine)
+    spec["diskSpec"] = json.loads(assignment.disk)
 
 
 def _cut_timeout(spec: dict[str, Any], left: timedelta) -> None:
@@ -207,6 +216,7 @@ def _failure(admission: Admission, answer: Refused) -> SubmissionFailed:
         token=admission.reservation.token,
         reason=reason,
         message=answer.message,
+        error_class=answer.error_class,
         is_final=answer.kind is RefusalKind.TERMINAL,
         pools_refused=answer.kind in {RefusalKind.CAPACITY, RefusalKind.QUOTA, RefusalKind.NOT_READY},
         not_ready=answer.kind is RefusalKind.NOT_READY,

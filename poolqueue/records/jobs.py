@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from poolqueue.records.names import SCHEMA
+from poolqueue.records.retries import read_failures, read_retries, write_failures, write_retries
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.arrays import Array
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
+from poolqueue.scheduling.retries import NO_RETRIES
 from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
@@ -48,8 +50,8 @@ _PLAIN = (
 # What the line of a new job is made of, without what may be large: the request's body and the history.
 ARRIVAL_FIELDS = (
     "team", "job_id", "variant", "resource", "priority", "created", "state", "inbox", "demands", "attempt",
-    "not_before", "deadline", "max_wait", "traits", "alternatives", "preemptions", "max_preemptions", "moves",
-    "moved_at", "returned", "serial", "array", "max_parallel",
+    "not_before", "deadline", "max_wait", "traits", "alternatives", "preemptions", "max_preemptions",
+    "failures", "moves", "moved_at", "returned", "serial", "array", "max_parallel",
 )  # fmt: skip
 _LEFT_OUT = {"digest": "", "display_name": "", "custom_job_body": "", "tokens": (), "history": ()}
 
@@ -106,6 +108,8 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         traits=read_traits(fields.get("traits")),
         serial=read_serial(fields.get("serial")),
         array=_read_array(fields.get("array")),
+        retries=read_retries(fields.get("retries")),
+        failures=read_failures(fields.get("failures", ())),
     )
 
 
@@ -129,6 +133,9 @@ def _write_wishes(job: Job) -> dict[str, Any]:
         fields["serial"] = {"key": job.serial.key, "limit": job.serial.limit}
     if job.array is not None:
         fields["array"] = _write_array(job.array)
+    if job.retries != NO_RETRIES:
+        fields["retries"] = write_retries(job.retries)
+    fields["failures"] = write_failures(job.failures)
     return {name: value for name, value in fields.items() if value}
 
 

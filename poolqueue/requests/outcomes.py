@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from poolqueue.scheduling.problems import Problem
@@ -27,12 +27,14 @@ def outcome_message(
     custom_job: str | None = None,
     problems: Sequence[Problem] = (),
     error: str | None = None,
+    failure: Mapping[str, object] | None = None,
     queued: datetime | None = None,
     submitted: datetime | None = None,
     started: datetime | None = None,
     ended: datetime | None = None,
 ) -> tuple[bytes, dict[str, str]]:
     """Body and attributes of the message. `custom_job` is a Vertex AI name; what is None is left out.
+    `failure` tells how an attempt ended badly, and of how many it was which that counts.
 
     `sequence` counts the job's announcements, so that a subscriber can put them in order and drop copies.
     """
@@ -49,6 +51,7 @@ def outcome_message(
         "persistent_resource": persistent_resource,
         "custom_job": custom_job,
         "error": error[:LONGEST_ERROR] if error else None,
+        "failure": failure,
         "problems": [_problem(problem) for problem in problems] or None,
         **{name: moment and timestamp(moment) for name, moment in moments.items()},
     }

@@ -20,6 +20,8 @@ from poolqueue.requests.settings import DEFAULT_PRIORITY, SETTINGS, Settings, is
 from poolqueue.requests.ties import Ties
 from poolqueue.requests.wishes import Wishes
 from poolqueue.scheduling.problems import Problem
+from poolqueue.scheduling.programs import arguments_of, images_of
+from poolqueue.scheduling.retries import Retries
 from poolqueue.scheduling.specs import canonical_disk, canonical_machine
 
 
@@ -40,7 +42,7 @@ class JobRequest:
     `persistent_resource` is None when it is to be chosen among all of `project` and `location`.
     `arguments` are those of all its programs, in order. With an `array` the custom job is a template: it has
     its placeholders, and so have its display name and arguments. `digest` is equal for equal content in
-    whatever spelling; it leaves out `job_id`.
+    whatever spelling; it leaves out `job_id`. `retries` is None for the team's.
     """
 
     job_id: str
@@ -60,6 +62,7 @@ class JobRequest:
     ties: Ties
     alternatives: tuple[Place, ...]
     arguments: tuple[str, ...]
+    retries: Retries | None = None
     array: ArrayRequest | None = None
 
 
@@ -213,20 +216,21 @@ def _job_request(
         timeout_seconds=None if timeout is None else whole_seconds(timeout),
         service_account=spec.get("serviceAccount") or None,
         network=spec.get("network") or None,
-        images=_images(spec["workerPoolSpecs"]),
+        images=images_of(spec["workerPoolSpecs"]),
         digest=_digest(settings, home, places.alternatives, custom_job),
         wishes=settings.wishes,
         ties=settings.ties,
         alternatives=places.alternatives,
-        arguments=_arguments(spec["workerPoolSpecs"]),
         array=settings.array,
+        arguments=arguments_of(spec["workerPoolSpecs"]),
+        retries=settings.retries,
     )
 
 
 def _digest(
     settings: Settings, home: ResourceName, alternatives: tuple[Place, ...], custom_job: Mapping[str, Any]
 ) -> str:
-    """A request without wishes, ties and alternatives has the digest that it had before there were any."""
+    """Of a request without wishes, ties, alternatives and retries it is what it was before there were any."""
     priority = DEFAULT_PRIORITY if settings.priority is None else settings.priority
     content: list[Any] = [priority, home.project, home.location, custom_job]
     wishes: dict[str, Any] = {**settings.wishes.canonical(), **settings.ties.canonical()}
@@ -234,6 +238,8 @@ def _digest(
         wishes["alternatives"] = [place.canonical() for place in alternatives]
     if settings.array is not None:
         wishes["array"] = settings.array.canonical()
+    if settings.retries is not None:
+        wishes["retries"] = settings.retries.canonical()
     return _sha256(json.dumps([*content, wishes] if wishes else content, sort_keys=True).encode())
 
 
@@ -263,32 +269,6 @@ def _readable_pools(custom_job: Mapping[str, Any], problems: Problems) -> Iterat
                 disk=canonical_disk(spec.get("diskSpec", {})),
                 replicas=max(1, int(spec.get("replicaCount", 1))),
             )
-
-
-def _images(specs: list[Mapping[str, Any]]) -> tuple[str, ...]:
-    named = [
-        image
-        for container, package in _programs(specs)
-        for image in (container.get("imageUri"), package.get("executorImageUri"))
-    ]
-    return tuple(dict.fromkeys(image for image in named if image))
-
-
-def _arguments(specs: list[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(
-        argument
-        for container, package in _programs(specs)
-        for argument in (
-            *container.get("command", ()),
-            *([package["pythonModule"]] if "pythonModule" in package else ()),
-            *container.get("args", ()),
-            *package.get("args", ()),
-        )
-    )
-
-
-def _programs(specs: list[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    return ((spec.get("containerSpec", {}), spec.get("pythonPackageSpec", {})) for spec in specs)
 
 
 def _digest_of_bytes(data: bytes, attributes: Mapping[str, str]) -> str:

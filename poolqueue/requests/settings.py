@@ -11,11 +11,13 @@ from poolqueue.requests.collecting import Problems
 from poolqueue.requests.naming import ID_RULE, is_id
 from poolqueue.requests.normalising import did_you_mean, whole_number
 from poolqueue.requests.reading import Unreadable, read_json
+from poolqueue.requests.retries import read_retries
 from poolqueue.requests.ties import TIES, Ties, read_ties
 from poolqueue.requests.wishes import WISHES, Wishes, read_wishes
+from poolqueue.scheduling.retries import Retries
 
 LOWEST_PRIORITY, DEFAULT_PRIORITY, HIGHEST_PRIORITY = 0, 50, 100
-SETTINGS = ("job_id", "priority", "display_name", *WISHES, *TIES, "alternatives", "array")
+SETTINGS = ("job_id", "priority", "display_name", *WISHES, *TIES, "alternatives", "retries", "array")
 
 _LATER = frozenset(
     {
@@ -24,12 +26,6 @@ _LATER = frozenset(
         "checkpoint",
         "depends_on",
         "group",
-        "max_attempts",
-        "max_retries",
-        "on_failure",
-        "retries",
-        "retry",
-        "retry_policy",
         "schedule",
         "weight",
     }
@@ -46,8 +42,13 @@ _MEANT = {
     "concurrency_key": "serial_key",
     "concurrency_limit": "serial_limit",
     "fallbacks": "alternatives",
+    "max_attempts": "retries",
+    "max_retries": "retries",
+    "on_failure": "retries",
+    "retry": "retries",
+    "retry_policy": "retries",
 }
-_IN_JSON = frozenset({"alternatives", "array", "hold"})
+_IN_JSON = frozenset({"alternatives", "array", "hold", "retries"})
 _TRANSPORT_PREFIXES = ("goog", "logging.googleapis.com/", "CloudPubSub", "ce-", "x-goog-")
 _TRANSPORT_NAMES = frozenset({"traceparent", "tracestate", "baggage", "content-type", "Content-Type"})
 
@@ -62,6 +63,7 @@ class Settings:
     wishes: Wishes
     ties: Ties
     alternatives: tuple[str, Any]
+    retries: Retries | None = None
     array: ArrayRequest | None = None
 
 
@@ -81,6 +83,7 @@ def read_settings(envelope: Mapping[str, Any], attributes: Mapping[str, str], pr
         ties=read_ties(given, problems),
         alternatives=given.get("alternatives", ("", None)),
         array=_array(given, problems),
+        retries=read_retries(given.get("retries", ("", None)), problems),
     )
 
 

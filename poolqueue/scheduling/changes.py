@@ -8,8 +8,10 @@ from typing import Protocol
 
 from poolqueue.scheduling.endings import ENDINGS_BY_ITSELF, OUTCOMES, Ending, ending_of
 from poolqueue.scheduling.events import DoubtedReadiness, Event, Noted, Released, RunEnded, SubmissionRefused
+from poolqueue.scheduling.failures import BadEnd, failure_of, refused_failure
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
 from poolqueue.scheduling.pools import Ran, Resource
+from poolqueue.scheduling.retrying import Again, Over, after, traits_on
 
 FIRST_SETBACK = timedelta(seconds=10)
 LONGEST_SETBACK = timedelta(minutes=10)
@@ -54,7 +56,7 @@ class CustomJobEnded:
     resource_gone: bool = False
 
     def on(self, job: Job | None, resource: Resource, now: datetime) -> Effect:
-        ending = ending_of(self.state, self.error_code, self.error, ran=self.started is not None)
+        ending = self._ending(job)
         if ending is None:
             return NOTHING
         if is_another(job, self.token, self.custom_job):
@@ -66,7 +68,7 @@ class CustomJobEnded:
         if job is None or not is_current(job, self.token):
             return Effect(events=released)
         refused = self._refusal(ending, resource, now)
-        return Effect(job=self._moved(job, ending, now), events=(*released, *refused))
+        return Effect(job=self._moved(job, ending, resource, now), events=(*released, *refused))
 
     def noted(self, job: Job) -> Job | None:
         """The job with its end noted for the next cycle to take up; None when it is not this attempt's."""
@@ -74,7 +76,14 @@ class CustomJobEnded:
             return None
         return replace(job, inbox=True, ending=asdict(self))
 
-    def _moved(self, job: Job, ending: Ending, now: datetime) -> Job:
+    def _ending(self, job: Job | None) -> Ending | None:
+        """A program that was told to end, and to go on later, may well fail of it: it was cancelled."""
+        ending = ending_of(self.state, self.error_code, self.error, ran=self.started is not None)
+        if ending is not Ending.FAILED or job is None or not is_current(job, self.token):
+            return ending
+        return Ending.CANCELLED if job.cancel_reason in _TO_GO_ON else ending
+
+    def _moved(self, job: Job, ending: Ending, resource: Resource, now: datetime) -> Job:
         if ending is Ending.CAPACITY:
             return requeue(job, now=now, reason=Reason.CAPACITY_REFUSED, note=self.error)
         if ending is Ending.CANCELLED and job.cancel_reason is Reason.PREEMPTED:
@@ -85,6 +94,9 @@ class CustomJobEnded:
             return requeue(job, now=now, reason=job.cancel_reason, note=self.error)
         if ending is Ending.CANCELLED and job.cancel_reason is None and self.resource_gone:
             return requeue(job, now=now, reason=Reason.RESOURCE_DELETED, note=self.error)
+        next_ = self._next(job, ending, resource, now)
+        if isinstance(next_, Again):
+            return retried(job, next_, now=now, error=self.error)
         outcome = OUTCOMES[ending]
         assert outcome is not None
         return move(
@@ -93,12 +105,27 @@ class CustomJobEnded:
             at=now,
             outcome=outcome,
             reason=_reason(ending, job),
-            note=self.error,
+            note=_with_error(next_.note, self.error) if next_ else self.error,
+            failures=(*job.failures, next_.failure.kept()) if next_ else job.failures,
             custom_job=self.custom_job,
             error=self.error,
             started=self.started or job.started,
             ended=self.ended or now,
         )
+
+    def _next(self, job: Job, ending: Ending, resource: Resource, now: datetime) -> Again | Over | None:
+        """What its retries say of a bad end; nothing where somebody asked to cancel the job."""
+        end = _BAD_ENDS.get(ending)
+        if end is None or job.cancel_reason is Reason.ASKED:
+            return None
+        failure = failure_of(
+            job.attempt,
+            end,
+            error_code=self.error_code,
+            error=self.error,
+            is_charged=ending is not Ending.INFRASTRUCTURE,
+        )
+        return after(job, failure, resource, now)
 
     def _taught(self, ending: Ending, resource: Resource, now: datetime) -> tuple[Event, ...]:
         """What run times learn from it, if it really ran."""
@@ -120,6 +147,14 @@ class CustomJobEnded:
         return (SubmissionRefused(pools=tuple(reservation.replicas), reason=Reason.CAPACITY_REFUSED, at=now),)
 
 
+_TO_GO_ON = {Reason.PREEMPTED, Reason.REQUEUE_ASKED}
+_BAD_ENDS = {
+    Ending.FAILED: BadEnd.FAILED,
+    Ending.EXPIRED: BadEnd.EXPIRED,
+    Ending.INFRASTRUCTURE: BadEnd.FAILED,
+}
+
+
 def _reason(ending: Ending, job: Job) -> Reason | None:
     match ending:
         case Ending.CANCELLED:
@@ -136,14 +171,17 @@ def _reason(ending: Ending, job: Job) -> Reason | None:
 class SubmissionFailed:
     """It is certain that the create call of this token left no custom job.
 
-    `is_final`: this request will never be accepted, so the job ends. `pools_refused`: other jobs for
-    the same pools would fare no better now; `not_ready` that the resource is not what we believed.
+    `is_final`: this request will never be accepted, so the job ends, unless a rule of its retries says
+    otherwise; `error_class` is the name of the answer's google.rpc.Code, if it had one. `pools_refused`:
+    other jobs for the same pools would fare no better now; `not_ready` that the resource is not what we
+    believed.
     """
 
     key: str
     token: str
     reason: Reason
     message: str
+    error_class: str | None = None
     is_final: bool = False
     pools_refused: bool = False
     not_ready: bool = False
@@ -159,18 +197,23 @@ class SubmissionFailed:
             events.append(DoubtedReadiness())
         if job is None or not is_current(job, self.token):
             return Effect(events=tuple(events))
-        return Effect(job=self._moved(job, now), events=tuple(events))
+        return Effect(job=self._moved(job, resource, now), events=tuple(events))
 
-    def _moved(self, job: Job, now: datetime) -> Job:
+    def _moved(self, job: Job, resource: Resource, now: datetime) -> Job:
         if not self.is_final:
             return requeue(job, now=now, reason=self.reason, note=self.message, backs_off=self.backs_off)
+        failure = refused_failure(job.attempt, error_class=self.error_class, error=self.message)
+        next_ = after(job, failure, resource, now)
+        if isinstance(next_, Again) and job.cancel_reason is not Reason.ASKED:
+            return retried(job, next_, now=now, error=self.message)
         return move(
             job,
             State.ENDED,
             at=now,
             outcome=Outcome.REJECTED,
             reason=self.reason,
-            note=self.message,
+            note=_with_error(next_.note, self.message) if isinstance(next_, Over) else self.message,
+            failures=(*job.failures, next_.failure.kept()),
             error=self.message,
         )
 
@@ -241,6 +284,21 @@ def requeued_as_asked(job: Job, *, now: datetime) -> Job:
 
 def _why_cancelled(job: Job) -> str | None:
     return next((entry.note for entry in reversed(job.history) if entry.state is State.CANCELLING), None)
+
+
+def retried(job: Job, again: Again, *, now: datetime, error: str | None) -> Job:
+    """Back in its place for another attempt, when and where the rule says that applied."""
+    note = _with_error(again.note, error)
+    requeued = requeue(job, now=now, reason=Reason.RETRIED, note=note, backs_off=False)
+    traits = job.traits if again.demands == job.demands else traits_on(job, again.demands)
+    failures = (*job.failures, again.failure.kept())
+    return replace(
+        requeued, not_before=again.not_before, demands=again.demands, traits=traits, failures=failures
+    )
+
+
+def _with_error(note: str, error: str | None) -> str | None:
+    return f"{note}. {error}" if note and error else note or error
 
 
 def released_by(resource: Resource, token: str, now: datetime, *, settles: bool = True) -> tuple[Event, ...]:

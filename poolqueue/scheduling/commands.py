@@ -326,6 +326,7 @@ def _anew(job: Job, now: datetime) -> Job:
         custom_job=None,
         cancel_reason=None,
         not_before=None,
+        failures=(),
         setbacks=0,
         submitted=None,
         started=None,

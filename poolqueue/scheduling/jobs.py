@@ -10,6 +10,8 @@ from typing import Any
 
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.arrays import Array, member_of
+from poolqueue.scheduling.failures import Failure
+from poolqueue.scheduling.retries import NO_RETRIES, Retries
 from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
@@ -76,6 +78,7 @@ class Reason(StrEnum):
     PENDING_TOO_LONG = "pending_too_long"
     RESOURCE_DELETED = "resource_deleted"
     PREEMPTED = "preempted"
+    RETRIED = "retried"
     MOVED = "moved"
     ASKED = "asked"
     RELEASED = "released"
@@ -163,6 +166,7 @@ class Job:
     `expected_run`, `min_run`, `max_preemptions`, `deadline` and `max_wait` are the request's, in seconds;
     `alternatives` are where else it may run than at `resource`. `not_before` is the request's at first, later
     when the next attempt may start. `preemptions` counts the attempts that were ended to make room.
+    `retries` say what follows an attempt that ended badly; `failures` are those that did, in order.
     `moves` counts how often in a row it went to the queue of an alternative, the last time at `moved_at`.
     `returned` is when it came back to the queue after it had ended, `arrived` since when it waits in it.
     `holds` keep it from being considered, at most one of each reason: while there are any it is HELD, or is
@@ -211,6 +215,8 @@ class Job:
     alternatives: tuple[Alternative, ...] = ()
     traits: Traits = NO_TRAITS
     preemptions: int = 0
+    retries: Retries = NO_RETRIES
+    failures: tuple[Failure, ...] = ()
     moves: int = 0
     moved_at: datetime | None = None
     holds: tuple[Hold, ...] = ()
@@ -243,8 +249,8 @@ class Job:
 
     @property
     def expires(self) -> datetime | None:
-        """When it ends if it still waits then. Who was preempted had started in time."""
-        is_limited = self.max_wait is not None and self.preemptions == 0
+        """When it ends if it still waits then. Who was preempted, or tried again, had started in time."""
+        is_limited = self.max_wait is not None and self.preemptions == 0 and not self.failures
         waited = self.arrived + timedelta(seconds=self.max_wait or 0) if is_limited else None
         return min((at for at in (self.deadline, waited) if at is not None), default=None)
 

@@ -127,3 +127,17 @@ def test_what_refuses_is_told_first() -> None:
     found = told(new, resource(), UNSEEN)
 
     assert [each.startswith("? ") for each in found] == [False, True, True]
+
+
+def test_a_pool_that_a_teams_rule_names_is_somewhere() -> None:
+    def retrying(pool_id: str) -> dict[str, Any]:
+        rules = [{"outcome": "failed"}, {"exit_code": 137, "pool": pool_id}]
+        return {"teams": [TEAM, {**VISION, "retries": {"rules": rules}}]}
+
+    path = "teams.1.retries.rules.1.pool"
+    assert told(retrying("gpu"), resource()) == []
+    assert told(retrying("huge"), resource()) == [
+        f"{path}: no persistent resource has a pool huge; the known ones have cpu, gpu"
+    ]
+    assert told(retrying("huge"), UNSEEN)[0].startswith(f"? {path}: ")
+    assert told(retrying("huge")) == [f"? {path}: no persistent resource has a pool huge; none is known yet"]

@@ -61,6 +61,19 @@ class WhichJobs(_Strict):
         return fnmatchcase(display_name, self.display_name)
 
 
+class InjectedEnding(_Strict):
+    """Jobs of these display names end FAILED with this `google.rpc.Status`: once they run, or before they do.
+
+    `count` is how many are left to end so (None: all).
+    """
+
+    display_name: str = EVERY
+    code: Annotated[int, Field(ge=1, le=16)]
+    message: str
+    before_running: bool = False
+    count: Count | None = None
+
+
 class Quota(_Strict):
     """Requests per minute, project and location; beyond them calls answer 429."""
 
@@ -81,6 +94,7 @@ class Behaviours(_Strict):
     late_effect_seconds: Mapping[str, Seconds] = {}
     latency_seconds: Mapping[str, Seconds] = {}
     errors: tuple[InjectedError, ...] = ()
+    endings: tuple[InjectedEnding, ...] = ()
     never_answer: Mapping[str, Count] = {}
     quota: Quota = Quota()
     log_lines: LogLines = LogLines()
@@ -124,6 +138,17 @@ class Misbehaviour:
     def _set_errors(self, number: int, error: InjectedError) -> None:
         errors = (*self.now.errors[:number], error, *self.now.errors[number + 1 :])
         self._update(errors=errors)
+
+    def injected_ending(self, display_name: str, *, before_running: bool) -> InjectedEnding | None:
+        for number, each in enumerate(self.now.endings):
+            concerned = each.before_running is before_running and each.count != 0
+            if concerned and fnmatchcase(display_name, each.display_name):
+                if each.count is not None:
+                    left = each.model_copy(update={"count": each.count - 1})
+                    endings = (*self.now.endings[:number], left, *self.now.endings[number + 1 :])
+                    self._update(endings=endings)
+                return each
+        return None
 
     def leaves_unanswered(self, method: str) -> bool:
         for key in (method, EVERY):

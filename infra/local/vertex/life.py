@@ -3,7 +3,9 @@
 Choices where the service's behaviour is not documented:
 - Jobs that wait for replicas get them in the order of creation; one that does not fit blocks no later one.
 - A job past its `scheduling.timeout` ends as behaviour `timeout_state` says (default FAILED, error code 4).
-- Any replica's exit other than 0 fails the job at once; restarts and retries are not simulated.
+- Any replica's exit other than 0 fails the job at once; restarts and retries are not simulated. The error's
+  code is 3, as users report; exit code 137 is told as one of a program that ran out of memory.
+- Whatever else a job may end with (an internal error, a code and text of one's own): behaviour `endings`.
 - An image that nobody knows how to run fails the job (or leaves it PENDING: behaviour `unknown_image`).
 - A job that is cancelled before it ran logs `Job cancelled.`, unless `log_lines.silent_if_never_started`.
 """
@@ -165,10 +167,21 @@ class Lives:
             if behaviour.unknown_image == "fail":
                 self.conclude(job, verdicts.without_image(image))
             return
+        if self._ends_by_force(job, before_running=True):
+            return
         self._move(job, State.RUNNING)
         self._logs.write(job, Line(text="Job is running."))
+        if self._ends_by_force(job, before_running=False):
+            return
         self._world.timeline.after(job.timeout_seconds, lambda: self._time_out(job))
         self.runs.start(job)
+
+    def _ends_by_force(self, job: CustomJob, *, before_running: bool) -> bool:
+        misbehaviour = self._world.misbehaviour
+        ending = misbehaviour.injected_ending(job.display_name, before_running=before_running)
+        if ending is not None:
+            self.conclude(job, verdicts.injected(ending))
+        return ending is not None
 
     def _concerns(self, behaviour: str, job: CustomJob) -> bool:
         which = getattr(self._world.misbehaviour.now, behaviour)

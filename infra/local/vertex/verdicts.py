@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from infra.local.vertex.behaviours import InjectedEnding
 from infra.local.vertex.custom_jobs import State
 from infra.local.vertex.runs import ReplicaExit
 
 _CANCELLED, _INVALID_ARGUMENT, _DEADLINE_EXCEEDED, _RESOURCE_EXHAUSTED, _INTERNAL = 1, 3, 4, 8, 13
+_KILLED = 137  # SIGKILL, as the kernel sends it to a program that takes too much memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +33,20 @@ INTERRUPTED = _failed(_INTERNAL, "Internal error occurred for the current attemp
 def on_exit(ended: ReplicaExit) -> Verdict:
     if ended.exit_code == 0:
         return Verdict(state=State.SUCCEEDED)
+    if ended.exit_code == _KILLED:
+        message = (
+            f"The replica {ended.replica} ran out of memory and exited with a non-zero status of {_KILLED}."
+        )
+        return _failed(_INVALID_ARGUMENT, message)
     message = (
         f"The replica {ended.replica} exited with a non-zero status of {ended.exit_code}. "
         "Termination reason: Error."
     )
     return _failed(_INVALID_ARGUMENT, message)
+
+
+def injected(ending: InjectedEnding) -> Verdict:
+    return _failed(ending.code, ending.message)
 
 
 def without_room(location: str) -> Verdict:

@@ -77,6 +77,19 @@ def test_quotas_are_told_by_team_and_pool() -> None:
     ]
 
 
+def test_a_teams_retries_are_told_rule_by_rule() -> None:
+    def retrying(**retries: Any) -> dict[str, Any]:
+        return {"teams": [{**TEAM, "retries": retries}]}
+
+    first = "(exit_code [137], pool big, retry 1)"
+    rules = [{"exit_code": 137, "retry": "once", "pool": "big"}, {"error": "INVALID_ARGUMENT", "retry": 0}]
+
+    assert told(retrying(attempts=3), retrying(attempts=4, rules=rules)) == [
+        "team research: retries.attempts 3 -> 4",
+        f"team research: retries.rules [] -> [{first}, (error [INVALID_ARGUMENT], retry 0)]",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

@@ -15,7 +15,9 @@ from poolqueue.config import (
     policy_of,
     read_environment,
 )
+from poolqueue.scheduling.failures import BadEnd
 from poolqueue.scheduling.policies import Ordering, Policy, Preemption, Quota
+from poolqueue.scheduling.retries import NO_RETRIES, Pause, Retries, RetryRule
 
 MINIMAL = """
 installation: testing
@@ -343,3 +345,49 @@ def test_the_documented_settings_are_accepted() -> None:
 
     assert written is not None
     assert parse_settings(written[1], project="demo-p").installation == "prod"
+
+
+def test_a_teams_retries_say_what_a_request_could() -> None:
+    retries = """
+      retries:
+        attempts: 4
+        backoff: 1m
+        rules:
+        - {exit_code: 137, retry: once, pool: a100}
+        - {error: [INVALID_ARGUMENT], retry: never}
+        - {outcome: expired, text: preempted, longest_backoff: 10s}
+    """
+    text = f"installation: i\nproject: p\nlocation: l\nteams:\n    - name: a\n      topics: [from-a]{retries}"
+
+    assert parse_settings(text).teams[0].usual_retries() == Retries(
+        attempts=4,
+        pause=Pause(first=60, longest=1800),
+        of_team=True,
+        rules=(
+            RetryRule(exit_codes=(137,), retry=1, pool="a100"),
+            RetryRule(error_classes=("INVALID_ARGUMENT",), retry=0),
+            RetryRule(ends=(BadEnd.EXPIRED,), text="preempted", pause=Pause(first=10, longest=10)),
+        ),
+    )
+    assert settings().teams[0].usual_retries() == NO_RETRIES
+
+
+@pytest.mark.parametrize(
+    ("retries", "told"),
+    [
+        ("{attempts: 0}", "teams.0.retries.attempts: "),
+        ("{attempt: 2}", "teams.0.retries.attempt: is not a setting; did you mean attempts?"),
+        ("{rules: [{exitcode: 1}]}", "retries.rules.0.exitcode: is not a setting; did you mean exit_code?"),
+        ("{rules: [{}]}", "teams.0.retries.rules.0: is empty: for any failure, give outcome: failed"),
+        ("{rules: [{error: OOM}]}", "retries.rules.0.error.0: OOM is not a class of errors: give one of"),
+        ("{rules: [{exit_code: 300}]}", "teams.0.retries.rules.0.exit_code.0: "),
+        ("{rules: [{pool: '*', retry: 1}]}", "teams.0.retries.rules.0.pool: name one pool"),
+        (
+            "{rules: [{exit_code: 1, retry: 3}]}",
+            "teams.0.retries: rules[0].retry 3 is more often than attempts: 3 allows; give attempts: 4",
+        ),
+        ("{backoff: 1h, longest_backoff: 1m}", "teams.0.retries: longest_backoff 60s is shorter"),
+    ],
+)
+def test_what_is_wrong_with_a_teams_retries_is_told_with_its_place(retries: str, told: str) -> None:
+    assert told in refused(MINIMAL.replace("]}", f"], retries: {retries}}}"))

@@ -156,6 +156,7 @@ def test_outcome_messages_follow_their_schema() -> None:
         job_id="j", team="t", state="ended", outcome="rejected", sequence=3, at=AT, reason="r",
         note="n", attempt=1,
         persistent_resource="gpu-a", custom_job="c", problems=[problem], error="e",
+            failure={"charged": 1, "attempts": 3, "is_charged": True, "rule": 1, "exit_codes": [137]},
         queued=AT, submitted=AT, started=AT, ended=AT,
     )  # fmt: skip
     short, _ = outcome_message(job_id="j", team="t", state="queued", sequence=1, at=AT)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.failures import BadEnd, Failure
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
 from poolqueue.scheduling.pace import Pace
 from poolqueue.scheduling.pools import (
@@ -20,6 +21,7 @@ from poolqueue.scheduling.pools import (
     Surplus,
     Unannounced,
 )
+from poolqueue.scheduling.retries import Pause, Retries, RetryRule
 from poolqueue.scheduling.scorecard import OpenForecast, Score, Scorecard, Totals
 from poolqueue.scheduling.serial_keys import Holder, Serial, SerialKey, Turn, Waiter
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
@@ -74,6 +76,37 @@ TRAITS = st.just(NO_TRAITS) | st.builds(
     min_run=COUNTS,
 )
 SERIALS = st.none() | st.builds(Serial, key=TEXTS, limit=st.integers(1, 1_000))
+PAUSES = st.builds(Pause, first=COUNTS, longest=COUNTS)
+RETRIES = st.builds(
+    Retries,
+    attempts=COUNTS,
+    rules=st.lists(
+        st.builds(
+            RetryRule,
+            ends=st.lists(st.sampled_from(BadEnd), max_size=2).map(tuple),
+            exit_codes=st.lists(COUNTS, max_size=2).map(tuple),
+            error_classes=st.lists(TEXTS, max_size=2).map(tuple),
+            text=st.none() | TEXTS,
+            retry=MAYBE_COUNTS,
+            pool=st.none() | TEXTS,
+            pause=st.none() | PAUSES,
+        ),
+        max_size=2,
+    ).map(tuple),
+    infrastructure=COUNTS,
+    pause=PAUSES,
+    of_team=st.booleans(),
+)
+FAILURES = st.builds(
+    Failure,
+    attempt=COUNTS,
+    end=st.sampled_from(BadEnd),
+    exit_codes=st.lists(COUNTS, max_size=2).map(tuple),
+    error_class=st.none() | TEXTS,
+    error=st.none() | TEXTS,
+    is_charged=st.booleans(),
+    rule=MAYBE_COUNTS,
+)
 JOBS = st.builds(
     Job,
     team=IDS,
@@ -116,6 +149,8 @@ JOBS = st.builds(
     preemptions=COUNTS,
     holds=HOLDS,
     serial=SERIALS,
+    retries=RETRIES,
+    failures=st.lists(FAILURES, max_size=2).map(tuple),
 )
 RESERVATIONS = st.builds(
     Reservation,

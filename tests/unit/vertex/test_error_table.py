@@ -92,7 +92,9 @@ def test_an_error_that_proves_no_absence_of_effect_is_unanswered(http_status, me
 def test_the_reason_in_the_details_decides_where_there_is_one(http_status, reason, kind):
     details = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason}]
     refused = classify(http_status, "any text", details, "SOME_STATUS")
-    assert refused == Refused(kind=kind, message=f"{http_status} SOME_STATUS: any text")
+    assert refused == Refused(
+        kind=kind, message=f"{http_status} SOME_STATUS: any text", error_class="SOME_STATUS"
+    )
 
 
 def test_a_message_is_kept_within_bounds():
