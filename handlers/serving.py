@@ -9,6 +9,7 @@ from typing import Any, Protocol, assert_never
 from handlers.delivery import BadDelivery, Delivery, parse_delivery
 from poolqueue.dead_letters import bury
 from poolqueue.messages import Problem
+from poolqueue.page.answers import Answer
 from poolqueue.system import System
 from poolqueue.triggers import CloudEventView
 
@@ -36,6 +37,11 @@ def serve(system: System, request: Request, handle: Callable[[System, Delivery],
         case unreachable:
             assert_never(unreachable)
     return ACKNOWLEDGED
+
+
+def response(answer: Answer) -> tuple[bytes, int, dict[str, str]]:
+    """As functions-framework takes it."""
+    return answer.body, answer.status, dict(answer.headers)
 
 
 def event_view(event: Any) -> CloudEventView:

@@ -3,7 +3,7 @@ locals {
   source_files = sort(concat(
     ["main.py", "requirements.txt"],
     tolist(fileset(local.root, "handlers/**/*.py")),
-    tolist(fileset(local.root, "poolqueue/**/*.{py,json}")),
+    tolist(fileset(local.root, "poolqueue/**/*.{py,json,html,css,js,svg}")),
   ))
   triggers = try(local.settings.triggers, null)
 

@@ -27,3 +27,8 @@ output "functions" {
   description = "Addresses of the functions that subscriptions push to; they answer only from within Google Cloud."
   value       = { for name, function in google_cloudfunctions2_function.pushed : name => function.service_config[0].uri }
 }
+
+output "page" {
+  description = "Address of the page. Its viewers reach it with: gcloud run services proxy page --region REGION"
+  value       = google_cloudfunctions2_function.page.service_config[0].uri
+}

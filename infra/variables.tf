@@ -46,6 +46,17 @@ variable "arrivals" {
   default = {}
 }
 
+variable "page_viewers" {
+  description = "Who may look at the page, such as group:NAME@DOMAIN or user:NAME@DOMAIN. allUsers is refused."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = !anytrue([for member in var.page_viewers : contains(["allUsers", "allAuthenticatedUsers"], member)])
+    error_message = "The page shows whose jobs run, and errors: name groups or users, not everybody."
+  }
+}
+
 variable "message_retention_days" {
   description = "How long requests and commands wait for a function that does not answer."
   type        = number

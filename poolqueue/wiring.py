@@ -20,6 +20,7 @@ from poolqueue.config import (
 )
 from poolqueue.in_force import SettingsSource
 from poolqueue.log import configure_logging
+from poolqueue.page.asks import Teller
 from poolqueue.ports import Documents, Publisher, Subscription
 from poolqueue.system import System
 from poolqueue.triggers import Triggers, load_triggers
@@ -54,6 +55,30 @@ def build_system(environment: Environment, settings: Settings, *, text: str = ""
         clock=now,
         token=lambda: secrets.token_hex(TOKEN_BYTES),
         sleep=time.sleep,
+    )
+
+
+@cache
+def page() -> Teller:
+    """The page of the installation that the environment describes; it needs Firestore alone."""
+    configure_logging()
+    environment = read_environment()
+    with libraries_loading():
+        return build_page(environment, settings())
+
+
+def build_page(environment: Environment, deployed: Settings) -> Teller:
+    from poolqueue.page.page import Page  # noqa: PLC0415  the other functions do without all that it shows
+
+    project = environment.project or deployed.project
+    store = documents(environment, deployed)
+    source = SettingsSource(store, deployed, project=project, clock=now)
+    return Page(
+        documents=store,
+        settings=lambda: source.in_force().settings,
+        clock=now,
+        monotonic=time.monotonic,
+        cpu=time.thread_time,
     )
 
 

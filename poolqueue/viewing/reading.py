@@ -84,6 +84,17 @@ class Reader:
         )
         return [resource_view(snapshot, now=now) for snapshot in found if snapshot is not None]
 
+    def known(self) -> list[Resource]:
+        """Of every resource in the regions its own document, and nothing of its queue: one read each."""
+        found = [
+            each
+            for region in self.regions
+            for each in self.documents.find(
+                Query(collection="resources", where={"region": region_key(*region)}, limit=RESOURCES_LIMIT)
+            )
+        ]
+        return [read_resource(each.fields) for each in found if each.fields]
+
     def ended(self, *, limit: int) -> list[JobView]:
         """The jobs that ended last, the latest first."""
         query = Query(collection="jobs", newest_first="ended_at", select=ENDED_FIELDS, limit=limit)
@@ -130,7 +141,7 @@ class Reader:
             more_arrivals=len(arrivals) == ARRIVALS_LIMIT,
             run_times=self.run_times.of(self.documents, name, now=now),
             estimates=estimates,
-            correction=self._correction(name) if estimates else UNCORRECTED,
+            correction=self.correction_of(name) if estimates else UNCORRECTED,
             elsewhere=keys_elsewhere(self.documents, name, known),
         )
 
@@ -145,7 +156,8 @@ class Reader:
                 return found[: there + 1]
             shards = there
 
-    def _correction(self, name: ResourceName) -> Correction:
+    def correction_of(self, name: ResourceName) -> Correction:
+        """What earlier forecasts teach."""
         return correction(read_scorecard(self.documents.read([forecasts_path(name)])[0].fields))
 
     def _slots(self, name: ResourceName, now: datetime) -> int:

@@ -118,7 +118,7 @@ def test_a_function_with_wrong_settings_or_triggers_does_not_start(
 
 
 def test_every_function_of_main_is_deployed_and_no_other() -> None:
-    terraform = (ROOT / "infra" / "functions.tf").read_text()
+    terraform = "\n".join(file.read_text() for file in sorted((ROOT / "infra").glob("*.tf")))
     pushed = re.search(r"pushed_functions = toset\(\[(.*)\]\)", terraform)
     triggered = re.findall(r'entry_point += "(\w+)"', terraform)
 

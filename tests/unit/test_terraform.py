@@ -67,6 +67,37 @@ def test_the_log_sink_forwards_every_line_that_says_a_job_ended(end: str) -> Non
     assert not any(re.search(pattern, "Job is running.") for pattern in patterns)
 
 
+def test_the_page_may_read_its_database_and_nothing_else() -> None:
+    """Its account has no other role, and is no member of the functions that admit jobs."""
+    texts = {file.name: file.read_text() for file in INFRA.glob("*.tf")}
+    granted = re.findall(
+        r'role += "([\w./]+)"\n\s+member += "serviceAccount:\$\{google_service_account.page.email\}"',
+        texts["page.tf"],
+    )
+
+    assert granted == ["roles/datastore.viewer"]
+    assert {name for name, text in texts.items() if "service_account.page" in text} == {"page.tf"}
+    assert '"page"' not in texts["identities.tf"]
+
+
+def test_nobody_may_look_at_the_page_unless_named() -> None:
+    page, variables = (INFRA / "page.tf").read_text(), (INFRA / "variables.tf").read_text()
+    viewers = variables[variables.index('variable "page_viewers"') :]
+
+    assert page.count("roles/run.invoker") == 1
+    assert "for_each = var.page_viewers" in page
+    assert re.search(r"default += \[\]", viewers[: viewers.index("\n}\n")])
+    assert "allUsers" in viewers
+
+
+def test_all_files_of_the_page_are_deployed() -> None:
+    deployed = re.search(r"poolqueue/\*\*/\*\.\{([\w,]+)\}", (INFRA / "functions.tf").read_text())
+
+    assert deployed is not None
+    files = (INFRA.parent / "poolqueue" / "page" / "files").iterdir()
+    assert {file.suffix[1:] for file in files} <= set(deployed[1].split(","))
+
+
 @pytest.mark.requires("terraform")
 def test_the_configuration_is_formatted() -> None:
     subprocess.run(["terraform", "fmt", "-check", "-recursive", str(INFRA)], check=True)

@@ -101,7 +101,7 @@ def _demonstrate(stack: Stack, console: Console) -> bool:
 
 def _keep(stack: Stack, console: Console) -> None:
     """Until Ctrl-C, which is then the ordinary end."""
-    text = how_to_go_on(write_environment(stack))
+    text = how_to_go_on(write_environment(stack), stack.page_url)
     console.print(f"\n{text}\n", highlight=False, soft_wrap=True, markup=False)
     try:
         watch(stack, console)

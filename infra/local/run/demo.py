@@ -67,6 +67,7 @@ def demo_plan(kind: Kind) -> Plan:
         settings=_read(DEMO / "settings.yaml"),
         triggers=_read(DEMO / "triggers.yaml"),
         sweep_seconds=SWEEP_SECONDS,
+        page=True,
     )
 
 

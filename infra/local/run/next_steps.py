@@ -46,9 +46,10 @@ def write_environment(stack: Stack) -> Path:
     return path
 
 
-def how_to_go_on(environment_file: Path) -> str:
+def how_to_go_on(environment_file: Path, page: str | None) -> str:
     """Commands at the margin, so that each can be copied as it stands."""
-    return f"""The system stays up. In another terminal, in this folder:
+    shown_at = f"The page, in a browser: {page}\n\n" if page else ""
+    return f"""The system stays up. {shown_at}In another terminal, in this folder:
 
 . {shown(environment_file)}
 

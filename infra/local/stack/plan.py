@@ -20,6 +20,7 @@ from infra.local.topology import Terms
 LOCATION = "us-central1"
 DISK = {"bootDiskType": "pd-ssd", "bootDiskSizeGb": 100}
 FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept", "data_arrived")
+PAGE = "page"
 JOB_ENDED_TOPIC = "job-ended"
 
 
@@ -50,6 +51,7 @@ class Plan:
     port, as instances share one address in production: gunicorn's workers take connections from one socket.
     `source` is the file with the functions. `stand_in` are fields of the stand-in's configuration.
     `sweep_seconds` is how often the schedule sweeps; None for never. `adjust` changes push subscriptions.
+    `page`: the page is served, too.
     """
 
     kind: Kind = Kind.EMBEDDED
@@ -64,6 +66,12 @@ class Plan:
     sweep_seconds: float | None = 60.0
     adjust: Callable[[Terms], Terms] = lambda terms: terms
     start_seconds: float = 60.0
+    page: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The functions that it starts."""
+        return (*FUNCTIONS, PAGE) if self.page else FUNCTIONS
 
     def workers(self, target: str) -> int:
         return self.functions if isinstance(self.functions, int) else self.functions.get(target, 1)

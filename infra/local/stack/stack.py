@@ -22,7 +22,7 @@ from infra.local.emulators import Emulators, start_emulators
 from infra.local.processes import Child, start_module
 from infra.local.stack.function_server import FunctionServer, start_function
 from infra.local.stack.outcome_log import Announcement, OutcomeLog
-from infra.local.stack.plan import FUNCTIONS, Plan, write_settings, write_stand_in_configuration
+from infra.local.stack.plan import PAGE, Plan, write_settings, write_stand_in_configuration
 from infra.local.stack.schedule import Schedule
 from infra.local.topology import TOPICS, create_topology, topic_name
 from poolqueue.adapters.firestore import FirestoreDocuments, create_client
@@ -57,6 +57,8 @@ class Stack:
             say("Vertex AI", f"{self.vertex_endpoint}, a stand-in that really runs the jobs")
             self._start_functions()
             say("functions", ", ".join(f"{name} :{each.port}" for name, each in self.functions.items()))
+            if self.page_url:
+                say("page", self.page_url)
             self._subscribe()
         except BaseException:
             self.stop()
@@ -94,8 +96,8 @@ class Stack:
 
     def _start_functions(self) -> None:
         self._parts.callback(self._stop_functions)
-        with ThreadPoolExecutor(len(FUNCTIONS)) as threads:
-            starts = [threads.submit(self._start_function, target) for target in FUNCTIONS]
+        with ThreadPoolExecutor(len(self.plan.targets)) as threads:
+            starts = [threads.submit(self._start_function, target) for target in self.plan.targets]
         self.functions = {each.result().target: each.result() for each in starts if not each.exception()}
         for each in starts:
             each.result()
@@ -113,7 +115,7 @@ class Stack:
 
     def _stop_functions(self) -> None:
         """All at once, and soon: whatever they still do is recorded, or comes again."""
-        with ThreadPoolExecutor(len(FUNCTIONS)) as threads:
+        with ThreadPoolExecutor(len(self.plan.targets)) as threads:
             for function in self.functions.values():
                 threads.submit(function.child.stop, grace_seconds=FUNCTION_STOP_SECONDS)
 
@@ -161,6 +163,11 @@ class Stack:
     def buckets(self) -> Path:
         """What stands for `gs://`."""
         return self.directory / "buckets"
+
+    @property
+    def page_url(self) -> str | None:
+        """Where a browser finds the page, if the plan has one."""
+        return f"{self.functions[PAGE].url}/" if self.plan.page else None
 
     def environment(self) -> dict[str, str]:
         """What a process needs to belong to this system: a function, poolctl, or a publisher."""
