@@ -313,7 +313,9 @@ class Board:
 
     def quotas(self) -> Quotas:
         """With a count of their own of who holds what, to be used up by one decision."""
-        return Quotas(self.resource, self.policy, Counter(self.held))
+        held: Counter[tuple[str, PoolKey]] = Counter()
+        dict.update(held, self.held)  # Counter's own counts anew
+        return Quotas(self.resource, self.policy, held)
 
     def uses(self, now: datetime) -> Uses:
         """With a count of their own of who holds what, to be added to by one decision."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from poolqueue.scheduling.board import Board, Group
@@ -28,7 +28,8 @@ class Decision:
     `planned` are the planned starts, the most urgent first; `joined` by how much the use of teams that begin
     to wait is raised; `competing` are the teams whose jobs wait for what others hold or are to get;
     `at_maximum` the lines of which enough members of their arrays hold replicas. Who is relocated is decided
-    apart, with a view of other resources (`relocating.py`).
+    apart, with a view of other resources (`relocating.py`). `blocks` says why the groups that were considered
+    wait, `block_of_rest` why one of the others does.
     """
 
     def __init__(self, board: Board, *, now: datetime) -> None:
@@ -44,6 +45,7 @@ class Decision:
         self.competing: set[str] = set()
         self.obstacle: Block | None = None
         self.blocks: dict[int, Block] = {}
+        self.block_of_rest: Callable[[Group], Block] | None = None
         self.paced: set[str] = set()
         self.at_maximum: set[str] = set()
 
@@ -96,7 +98,7 @@ class Decision:
 
     def _wait(self, line: Waiting, group: Group) -> Wait:
         block = self.obstacle or _sleep(line, self._now) or self._paced(line) or self._kept_back(line)
-        block = block or self.blocks[id(group)]
+        block = block or self._block(group)
         has_pools = self.obstacle is None and bool(group.wanted) and is_awake(line, self._now)
         return Wait(waiting=line, block=block, has_pools=has_pools)
 
@@ -106,6 +108,13 @@ class Decision:
         most = self._board.maximums[line.array or ""]
         note = f"{most} members of its array hold replicas, as many as its max_parallel allows"
         return Block(reason=Reason.ARRAY_AT_MAXIMUM, said=note)
+
+    def _block(self, group: Group) -> Block:
+        known = self.blocks.get(id(group))
+        if known is None:
+            assert self.block_of_rest is not None, "every group was walked by"
+            known = self.block_of_rest(group)
+        return known
 
     def _paced(self, line: Waiting) -> Block | None:
         if not self.paced or line.nth(0).key not in self.paced:

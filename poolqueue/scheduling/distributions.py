@@ -46,6 +46,19 @@ class Distribution:
         """The chance to run for longer than that."""
         return 0.0 if seconds >= self.timeout else self._untimed(seconds)
 
+    def excess(self, room: float) -> float:
+        """By how many seconds an attempt runs longer than `room`, on average over all that it may take."""
+        if room >= self.timeout:
+            return 0.0
+        first, last = bucket_of(room), bucket_of(self.timeout)
+        edges = [max(room, EDGES[0]), *EDGES[first + 1 : last + 1], self.timeout]
+        left = [self._untimed(edges[0]), *self._survival[first + 1 : last + 1], self._untimed(self.timeout)]
+        ending = sum(
+            (before - after) * (math.sqrt(low * high) - room)
+            for low, high, before, after in zip(edges, edges[1:], left, left[1:], strict=False)
+        )
+        return ending + left[-1] * (self.timeout - room)
+
     def mean(self) -> float:
         last = bucket_of(self.timeout)
         survival = self._survival

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Protocol
 
 from poolqueue.scheduling.traits import Traits
@@ -23,6 +22,12 @@ class Expectations(Protocol):
         """The chance that an attempt ends within so many seconds from its start."""
         ...
 
+    def excess_seconds(self, traits: Traits, room: float) -> float:
+        """By how much longer than `room` an attempt runs from its start, on average over all that it may
+        take, those that end in time included.
+        """
+        ...
+
     def left_seconds(self, traits: Traits, elapsed: float) -> float:
         """How long an attempt that has run for `elapsed` is taken to run on; more than 0."""
         ...
@@ -40,24 +45,8 @@ class TimeoutsOnly:
     def chance_within(self, traits: Traits, seconds: float) -> float:
         return float(traits.timeout <= seconds)
 
+    def excess_seconds(self, traits: Traits, room: float) -> float:
+        return max(0.0, traits.timeout - room)
+
     def left_seconds(self, traits: Traits, elapsed: float) -> float:
         return max(1.0, traits.timeout - elapsed)
-
-
-STEPS = 32
-
-
-def expected_excess(expectations: Expectations, traits: Traits, room: float) -> float:
-    """By how many seconds an attempt is expected to run longer than `room`, on average over all that it may
-    take: the integral of the chance that it still runs, in steps that grow with the time.
-    """
-    first, last = max(1.0, room), float(traits.timeout)
-    if last <= first:
-        return 0.0
-    growth = math.pow(last / first, 1 / STEPS)
-    times = [first * growth**step for step in range(STEPS)] + [last]
-    runs = [1 - expectations.chance_within(traits, at) for at in times]
-    return sum(
-        (later - earlier) * (still + then) / 2
-        for earlier, later, still, then in zip(times, times[1:], runs, runs[1:], strict=False)
-    )

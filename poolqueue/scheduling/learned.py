@@ -20,7 +20,7 @@ UNTIL_ITS_TIMEOUT = [0.0] * COUNT  # before any run has ended
 class _Entry:
     """What is known for traits that are equal. It keeps them, so that their identity stays their own."""
 
-    __slots__ = ("chances", "checked", "distribution", "fallback", "hazards", "mean", "traits")
+    __slots__ = ("chances", "checked", "distribution", "fallback", "hazards", "mean", "traits", "within")
 
     def __init__(self, traits: Traits, fallback: Fallback) -> None:
         self.traits = [traits]
@@ -28,6 +28,7 @@ class _Entry:
         self.checked = float("-inf")
         self.hazards: Sequence[float] = ()
         self.chances: dict[float, float] = {}
+        self.within: dict[float, float] = {}
 
     def refresh(self, now: float) -> None:
         self.checked = now
@@ -42,6 +43,7 @@ class _Entry:
         self.distribution = Distribution(known, timeout=traits.timeout, basis=basis)
         self.mean = self.distribution.mean()
         self.chances.clear()
+        self.within.clear()
 
 
 class LearnedExpectations:
@@ -93,7 +95,14 @@ class LearnedExpectations:
         return known
 
     def chance_within(self, traits: Traits, seconds: float) -> float:
-        return 1.0 - self._entry(traits).distribution.survival(seconds)
+        entry = self._entry(traits)
+        known = entry.within.get(seconds)
+        if known is None:
+            known = entry.within[seconds] = 1.0 - entry.distribution.survival(seconds)
+        return known
+
+    def excess_seconds(self, traits: Traits, room: float) -> float:
+        return self._entry(traits).distribution.excess(room)
 
     def left_seconds(self, traits: Traits, elapsed: float) -> float:
         end = self._entry(traits).distribution.quantile(self._left_chance, elapsed)

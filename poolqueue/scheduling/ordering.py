@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from math import log
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
 
 from poolqueue.scheduling.board import Board, Group, by_arrival, by_priority, seconds_of
 from poolqueue.scheduling.policies import Ordering
@@ -45,9 +45,18 @@ WIDE_PART = 0.1
 SPARE_PER_PART = 2.0
 
 
+class _Foreseen(NamedTuple):
+    """What is expected of a group: how long after its arrival a job of it is due, and the logarithm of its
+    seconds and replicas.
+    """
+
+    due_after: float
+    work: float
+
+
 class Order:
     """The order of one decision. `sure`, `passing_part`: see above; `is_any_firm`: is there a firm place to
-    be passed, under `expected`?
+    be passed, under `expected`? `gives_places`: may anybody get a planned start?
     """
 
     def __init__(self, board: Board, *, now: datetime) -> None:
@@ -56,13 +65,16 @@ class Order:
         self._seconds = seconds_of(now)
         self._ordering = board.policy.ordering
         self._longest = board.policy.firm_after.total_seconds()
+        self._foreseen: dict[int, _Foreseen] = {}
         self.is_late = self._is_late()
         self.sure = SURE_LATE
         self.passing_part = 0.0
         if self._ordering is Ordering.EXPECTED:
             self.sure = SURE_LATE if self.is_late else SURE
             self.passing_part = PASSING_PART_LATE if self.is_late else PASSING_PART
-        self.is_any_firm = self._is_any_firm()
+        self._firm_heads = self._find_firm_heads()
+        self.is_any_firm = bool(self._firm_heads)
+        self.gives_places = self.is_any_firm or self._ordering is not Ordering.EXPECTED
 
     def _is_late(self) -> bool:
         if self._ordering is not Ordering.EXPECTED:
@@ -71,17 +83,29 @@ class Order:
         heads = (self._board.first_of(group) for group in self._board.groups.values())
         return any(line is not None and line.arrived <= since for line in heads)
 
-    def _is_any_firm(self) -> bool:
+    def _find_firm_heads(self) -> set[int]:
+        """The groups whose first job has a firm place, under `expected`."""
         if self._ordering is not Ordering.EXPECTED:
-            return False
+            return set()
         heads = ((self._board.first_of(group), group) for group in self._board.groups.values())
-        return any(line is not None and self.is_firm(line, group) for line, group in heads)
+        return {id(group) for line, group in heads if line is not None and self._is_due(line, group)}
+
+    def _is_due(self, line: Waiting, group: Group) -> bool:
+        """Without a look at what is expected where the wait alone says it."""
+        waited = self._seconds - seconds_of(line.arrived)
+        if waited < min(self._longest, DUE_BASE_SECONDS):
+            return False
+        return waited >= self._longest or waited >= self._foresee(group).due_after
 
     # --- places
 
     def is_firm(self, line: Waiting, group: Group) -> bool:
         """Has it a place that later ones do not take, whatever they are expected to be?"""
-        return self._ordering is not Ordering.EXPECTED or self._firm_from(line, group) <= self._seconds
+        return self._ordering is not Ordering.EXPECTED or self._is_due(line, group)
+
+    def is_head_firm(self, group: Group) -> bool:
+        """Has the first of these a firm place?"""
+        return self._ordering is not Ordering.EXPECTED or id(group) in self._firm_heads
 
     def may_pass(self, group: Group) -> bool:
         """May it go ahead of firm places, if those who do hold little: is it surely short?"""
@@ -97,10 +121,18 @@ class Order:
 
     def _firm_from(self, line: Waiting, group: Group) -> float:
         """From when on it has a firm place, in seconds since 1970."""
-        after = DUE_BASE_SECONDS + DUE_PER_EXPECTED_SECOND * self._board.expectations.mean_seconds(
-            group.traits
-        )
-        return seconds_of(line.arrived) + min(self._longest, after)
+        return seconds_of(line.arrived) + self._foresee(group).due_after
+
+    def _foresee(self, group: Group) -> _Foreseen:
+        known = self._foreseen.get(id(group))
+        if known is None:
+            mean = self._board.expectations.mean_seconds(group.traits)
+            replicas = sum(n for _, n in group.wanted) or 1
+            known = self._foreseen[id(group)] = _Foreseen(
+                min(self._longest, DUE_BASE_SECONDS + DUE_PER_EXPECTED_SECOND * mean),
+                log(mean) + REPLICAS_EXPONENT * log(replicas),
+            )
+        return known
 
     # --- ranks
 
@@ -112,8 +144,8 @@ class Order:
             case Ordering.PRIORITY:
                 return by_priority(line)
             case Ordering.EXPECTED:
-                at = self._firm_from(line, group)
-                if at <= self._seconds:
+                if self._is_due(line, group):
+                    at = self._firm_from(line, group)
                     return (-line.priority, FIRM, at, line.arrived, line.team, line.job_id)
                 work = self._expected_work(line, group)
                 return (-line.priority, YOUNG, work, line.arrived, line.team, line.job_id)
@@ -121,11 +153,6 @@ class Order:
                 assert_never(unreachable)
 
     def _expected_work(self, line: Waiting, group: Group) -> float:
-        """The logarithm of expected seconds and replicas, less the longer the job has waited."""
-        replicas = sum(n for _, n in group.wanted) or 1
+        """The less, the longer the job has waited."""
         waited = max(0.0, self._seconds - seconds_of(line.arrived))
-        return (
-            log(self._board.expectations.mean_seconds(group.traits))
-            + REPLICAS_EXPONENT * log(replicas)
-            - AGEING_EXPONENT * log(1 + waited / AGEING_SECONDS)
-        )
+        return self._foresee(group).work - AGEING_EXPONENT * log(1 + waited / AGEING_SECONDS)

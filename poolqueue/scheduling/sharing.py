@@ -103,6 +103,8 @@ class Quotas:
 
     def may_ever_have(self, team: str, pool: PoolKey, n: int) -> bool:
         """If it had none, and nobody else more than is guaranteed and not lent."""
+        if not self._quotas:
+            return n <= self._capacity[pool]
         quota = self.of(team, pool)
         most, own = most_of(quota), 0 if quota.lends else quota.guaranteed
         return (most is None or n <= most) and n <= self._capacity[pool] - self._withheld[pool] + own

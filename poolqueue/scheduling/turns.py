@@ -7,10 +7,10 @@ has used least for its weight. Within a team: the ordering of the policy. Strict
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from poolqueue.scheduling.board import Board, Group
 from poolqueue.scheduling.ordering import PASSING, Order, Rank
@@ -20,8 +20,7 @@ from poolqueue.scheduling.sharing import Quotas, Uses
 from poolqueue.scheduling.waiting import Waiting
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A job whose turn it is: the line at `place` of its group, or the `nth` member of the array there that
     waits. `passes`: it is surely short, and may go ahead of firm places; if it may not, its proper turn comes
     later.
@@ -34,19 +33,34 @@ class Turn:
     passes: bool = False
 
 
+IsWorth = Callable[[Group], bool]
+
+
+def always(_group: Group) -> bool:
+    return True
+
+
 _Entry = tuple[Rank, int, Turn]
 _Queue = tuple[str, tuple[PoolKey, ...]]
 
 
 class Turns:
-    """Hands out one turn after the other; whoever may pass firm places has one for that besides.
+    """Hands out one turn after the other; whoever may pass firm places has one for that besides. Groups that
+    are not worth a turn get none.
 
     Members of an array beyond its maximum have none, and are `at_maximum`, by the key of their line; with
     `is_endless` they have, as if those that run had ended.
     """
 
     def __init__(
-        self, board: Board, order: Order, quotas: Quotas, *, now: datetime, is_endless: bool = False
+        self,
+        board: Board,
+        order: Order,
+        quotas: Quotas,
+        *,
+        now: datetime,
+        is_endless: bool = False,
+        is_worth: IsWorth = always,
     ) -> None:
         self._board = board
         self._is_endless = is_endless
@@ -58,11 +72,19 @@ class Turns:
         self._promises = board.resource.promises
         self._queues: dict[_Queue, list[_Entry]] = {}
         self._entered = 0
+        self._aside: list[Group] = []
+        teams: dict[str, None] = {}
         for group in board.groups.values():
-            self._enter(group, 0, 0, passes=order.is_any_firm)
+            turn = self._turn(group, 0, 0)
+            if turn is None:
+                continue
+            teams[group.team] = None
+            if is_worth(group):
+                self._enter(turn, passes=order.is_any_firm)
+            else:
+                self._aside.append(group)
         self._uses = board.uses(now)
-        teams = list(dict.fromkeys(team for team, _ in self._queues))
-        self.joined = _joined(board.resource, self._uses, teams)
+        self.joined = _joined(board.resource, self._uses, list(teams))
         self._standings = [(self._standing(queue), queue) for queue in self._queues]
         heapify(self._standings)
 
@@ -70,6 +92,8 @@ class Turns:
         """Whose turn it is. The next one is told only after `go_on`."""
         while self._standings:
             standing, queue = heappop(self._standings)
+            if not self._standings:
+                return heappop(self._queues[queue])[2]
             standing_now = self._standing(queue)
             if standing_now == standing:
                 return heappop(self._queues[queue])[2]
@@ -84,27 +108,46 @@ class Turns:
         if admitted:
             self._uses.charge(group.team, group.wanted)
             self._count(turn.line)
-            self._enter(group, turn.place, turn.nth + 1, passes=turn.passes)
+            following = self._turn(group, turn.place, turn.nth + 1)
+            if following is not None:
+                self._enter(following, passes=turn.passes)
         elif turn.passes:
-            self._enter(group, turn.place, turn.nth, passes=False)
+            self._enter(turn._replace(passes=False), passes=False)
         queue = self._queue_of(group)
         if self._queues[queue]:
-            heappush(self._standings, (self._standing(queue), queue))
+            standing = self._standing(queue) if self._standings else ()  # alone, it need not be compared
+            heappush(self._standings, (standing, queue))
+
+    def rest(self) -> Iterator[Group]:
+        """Whose turn did not come."""
+        yield from self._aside
+        for queue in self._queues.values():
+            yield from (turn.group for _, _, turn in queue)
+
+    def _awake(self, group: Group, place: int) -> int | None:
+        """Where the next job of a group is that does not sleep and is not over."""
+        lines = group.lines
+        return next((at for at in range(place, len(lines)) if is_awake(lines[at], self._now)), None)
 
     def _count(self, line: Waiting) -> None:
         if self._board.maximums and (array := line.array) is not None:
             self._begun[array] += 1
 
-    def _enter(self, group: Group, place: int, nth: int, *, passes: bool) -> None:
-        """A group's next job that does not sleep, is not over, and that its array does not keep back."""
+    def _turn(self, group: Group, place: int, nth: int) -> Turn | None:
+        """That of a group's next job that does not sleep, is not over, and is not kept back by its array."""
         for at in range(place, len(group.lines)):
             line, n = group.lines[at], nth if at == place else 0
             if n < line.count and is_awake(line, self._now) and not self._is_kept(line):
-                turn = Turn(group, at, line.nth(n), n, passes and self._order.may_pass(group))
-                self._entered += 1  # equal ranks, of a job's two turns, are never compared further
-                queue = self._queues.setdefault(self._queue_of(group), [])
-                heappush(queue, (self._rank_of(turn), self._entered, turn))
-                return
+                return Turn(group, at, line.nth(n), n)
+        return None
+
+    def _enter(self, turn: Turn, *, passes: bool) -> None:
+        group = turn.group
+        if passes and self._order.may_pass(group):
+            turn = turn._replace(passes=True)
+        self._entered += 1  # equal ranks, of a job's two turns, are never compared further
+        queue = self._queues.setdefault(self._queue_of(group), [])
+        heappush(queue, (self._rank_of(turn), self._entered, turn))
 
     def _is_kept(self, line: Waiting) -> bool:
         if self._is_endless or not self._board.maximums:

@@ -9,7 +9,6 @@ from heapq import merge
 
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, Group, seconds_of, time_of
 from poolqueue.scheduling.decision import Decision
-from poolqueue.scheduling.expectations import expected_excess
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.ordering import Order
 from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, Wanted, by_time, planned_start
@@ -45,6 +44,7 @@ class Walk:
         self._decision = decision
         self._now = now
         self._slots = slots
+        self._may_make_room = board.policy.preemption is not Preemption.OFF
         self._is_strict = board.policy.ordering is Ordering.FIFO
         self._room = RESERVATIONS_LIMIT - len(board.resource.reservations)
         self._free = dict(board.free)
@@ -60,20 +60,64 @@ class Walk:
         self._within: dict[tuple[str, PoolKey], PlannedStart] = {}
         self._planned: dict[PoolKey, PlannedStart] = {}
         self._places: dict[PoolKey, str] = {}
-        self._ours = _without_others(board.resource)
         self._claimed: set[PoolKey] = set()
+        self._open = {id(group): group for group in board.groups.values()}
+        self._close()
 
     def run(self) -> None:
-        turns = Turns(self._board, self._order, self._quotas, now=self._now)
+        turns = Turns(
+            self._board, self._order, self._quotas, now=self._now, is_worth=self._is_worth_considering
+        )
         self._decision.joined = turns.joined
-        while (turn := turns.next()) is not None:
+        while not self._is_settled() and (turn := turns.next()) is not None:
             block = self._pass_by(turn) if turn.passes else self._consider(turn.group, turn.line)
-            if block is not None:
-                self._decision.blocks[id(turn.group)] = block
-                self._decision.competing |= set() if block.reason in _OWN_REASONS else {turn.group.team}
+            if block is not None and not turn.passes:
+                self._block(turn.group, block)
             turns.go_on(turn, admitted=block is None)
         self._decision.at_maximum = turns.at_maximum
+        self._leave(turns.rest())
         self._tell_who_passed()
+
+    def _is_worth_considering(self, group: Group) -> bool:
+        """May it start now, or get a planned start?"""
+        if self._may_make_room or self._quotas or self._order.is_head_firm(group):
+            return True
+        return id(group) in self._open
+
+    def _block(self, group: Group, block: Block) -> None:
+        self._open.pop(id(group), None)
+        self._decision.blocks[id(group)] = block
+        self._decision.competing |= set() if block.reason in _OWN_REASONS else {group.team}
+
+    def _close(self) -> None:
+        """What does not fit now will not fit later in this walk."""
+        fits = self._free_for
+        self._open = {key: group for key, group in self._open.items() if fits(group)}
+
+    def _free_for(self, group: Group) -> bool:
+        return all(n <= self._free[key] for key, n in group.wanted)
+
+    def _is_settled(self) -> bool:
+        """None of the others fits, and whatever is done about one of them changes nothing for the rest."""
+        if self._open or self._may_make_room:
+            return False
+        if not self._order.gives_places and not self._quotas:
+            return True
+        return all(key in self._places or key in self._closed_pools for key in self._widest)
+
+    def _leave(self, groups: Iterable[Group]) -> None:
+        """Those that need not be considered: why they wait is worked out when it is asked for."""
+        self._decision.block_of_rest = self._block_of_rest
+        for group in groups:
+            if self._quotas or self._closed_pools or self._paused or group.serial is not None:
+                self._block(group, self._block_of_rest(group))
+            else:
+                self._decision.competing.add(group.team)
+
+    def _block_of_rest(self, group: Group) -> Block:
+        line = self._board.first_of(group) or group.lines[0]
+        block = self._closed(group) or self._key_taken(group, line) or self._above_maximum(group)
+        return block or self._lacking(group, None)
 
     def _consider(self, group: Group, line: Waiting) -> Block | None:
         """Start this job, or say why neither it nor the rest of its group starts."""
@@ -137,8 +181,7 @@ class Walk:
 
     def _at_maximum(self, group: Group, line: Waiting) -> Block | None:
         block = self._above_maximum(group)
-        is_sure = self._is_reachable(group) and self._order.is_firm(line, group)
-        if block is not None and is_sure:
+        if block is not None and self._is_reachable(group) and self._order.is_firm(line, group):
             self._plan_within_quota(group, line)
         return block
 
@@ -155,18 +198,19 @@ class Walk:
         return Block(reason=Reason.TEAM_AT_MAXIMUM, said=note, short_by=short, maximum=over)
 
     def _too_few(self, group: Group, line: Waiting) -> Block | None:
-        short = {key: n - self._free[key] for key, n in group.wanted if n > self._free[key]}
-        if not short:
+        if self._free_for(group):
             kept = self._kept(group) if self._quotas else None
             if kept is not None:
                 self._plan(group, line, [])
             return kept
-        plan = self._plan(group, line, self._make_room(group, line))
+        return self._lacking(group, self._plan(group, line, self._make_room(group, line)))
+
+    def _lacking(self, group: Group, plan: PlannedStart | None) -> Block:
         names, free = self._board.names, self._free
         return Block(
             reason=Reason.NEEDS_REPLICAS,
-            lacks=tuple((names[key], n, free[key]) for key, n in group.wanted if key in short),
-            short_by=short,
+            lacks=tuple((names[key], n, free[key]) for key, n in group.wanted if n > free[key]),
+            short_by={key: n - free[key] for key, n in group.wanted if n > free[key]},
             ahead=plan.key if plan else None,
             start=_start_of(plan),
         )
@@ -239,6 +283,8 @@ class Walk:
         Without this, a job of several pools would wait for ever while others get planned starts at one of
         them after the other.
         """
+        if all(key in self._places for key, _ in group.wanted):
+            return False
         if not is_sure and not self._has_place(group, line):
             return False
         is_first = not any(key in self._places for key, _ in group.wanted)
@@ -254,7 +300,8 @@ class Walk:
             return False
         if self._is_strict:
             return True
-        is_own = all(n <= self._ours[key] for key, n in group.wanted)
+        ours = _without_others(self._board.resource)
+        is_own = all(n <= ours[key] for key, n in group.wanted)
         if not is_own and self._now - line.arrived < self._board.policy.firm_after:
             return False
         return self._order.is_firm(line, group) or self._quotas.is_guaranteed(group.team, group.wanted)
@@ -297,7 +344,7 @@ class Walk:
 
     def _make_room(self, group: Group, line: Waiting) -> list[Preempt]:
         """The attempts that are ended for this job, if it is the first that lacks replicas of these pools."""
-        if self._board.policy.preemption is Preemption.OFF:
+        if not self._may_make_room:
             return []
         if not self._is_reachable(group) or any(key in self._claimed for key, _ in group.wanted):
             return []
@@ -343,6 +390,7 @@ class Walk:
             self._quotas.held[group.team, key] += n
         if group.serial is not None:
             self._keys.take(group.team, group.serial, line.job_id)
+        self._close()
         until = self._until(group)
         self._begun.append((until, line.key, dict(group.wanted)))
         self._begun_by[line.key] = group.team
@@ -368,7 +416,7 @@ class Walk:
         delay = 0.0
         if plan.needs_any(group.wanted):
             room = plan.at - seconds_of(self._now)
-            delay = expected_excess(self._board.expectations, group.traits, room)
+            delay = self._board.expectations.excess_seconds(group.traits, room)
         plan.let_ahead(group.wanted, until)
         return Overtaken(key=plan.key, start=_start_of(plan), expected_delay=delay)
 

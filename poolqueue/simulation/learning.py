@@ -104,6 +104,11 @@ class _ToldWhereKnown(_Learns):
             return super().chance_within(traits, seconds)
         return self._told.chance_within(traits, seconds)
 
+    def excess_seconds(self, traits: Traits, room: float) -> float:
+        if traits.keys:
+            return super().excess_seconds(traits, room)
+        return self._told.excess_seconds(traits, room)
+
     def left_seconds(self, traits: Traits, elapsed: float) -> float:
         if traits.keys:
             return super().left_seconds(traits, elapsed)

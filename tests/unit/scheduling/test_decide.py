@@ -161,6 +161,9 @@ class Evenly(TimeoutsOnly):
     def chance_within(self, traits, seconds):
         return min(1.0, seconds / traits.timeout)
 
+    def excess_seconds(self, traits, room):
+        return max(0.0, traits.timeout - room) ** 2 / (2 * traits.timeout)
+
 
 def test_by_how_much_an_overtaking_is_expected_to_delay_is_the_mean_of_what_exceeds_the_start() -> None:
     """Up to 1000 s, of which the last 100 s are beyond the planned start: 50 s in a tenth of the cases."""
