@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from poolqueue.messages import BadCommand, Command, CommandKind, parse_command
+from poolqueue.messages import BadCommand, Command, CommandKind, Running, parse_command
 
 CANCEL = {"kind": "cancel", "job_id": "resnet", "reason": "wrong data", "author": "ann@example.com"}
 DRAIN = {"kind": "drain", "persistent_resource": "gpu-a", "reason": "repair", "author": "ann@example.com"}
@@ -20,6 +21,12 @@ def problems(message: dict[str, Any] | bytes, **attributes: str) -> list[str]:
     parsed = parse(message, **attributes)
     assert isinstance(parsed, BadCommand), parsed
     return [problem.path for problem in parsed.problems]
+
+
+def clear(message: dict[str, Any], **attributes: str) -> Command:
+    command = parse(message, **attributes)
+    assert isinstance(command, Command), command
+    return command
 
 
 def test_a_cancel_names_a_job() -> None:
@@ -123,3 +130,80 @@ def test_an_unreadable_command_keeps_the_default_id() -> None:
     assert parsed.id == "derived"
     assert isinstance(parsed, BadCommand)
     assert "UTF-8" in parsed.problems[0].problem
+
+
+# --- other terms, stops and pauses
+
+
+@pytest.mark.parametrize("kind", ["change", "retry"])
+def test_other_terms_are_read_as_a_request_has_them(kind: str) -> None:
+    command = clear(
+        {
+            **CANCEL,
+            "kind": kind,
+            "priority": "80",
+            "deadline": "2026-11-24T07:00:00+01:00",
+            "max_wait": "8h",
+            "alternatives": ["gpu-b", {"persistent_resource": "any", "after": "30m"}],
+        }
+    )
+
+    assert command.changes.given == {"priority", "deadline", "max_wait", "alternatives"}
+    assert (command.changes.priority, command.changes.max_wait) == (80, 28_800)
+    assert command.changes.deadline == datetime(2026, 11, 24, 6, tzinfo=UTC)
+    assert [(each.resource and each.resource.id, each.after) for each in command.changes.alternatives] == [
+        ("gpu-b", 0),
+        (None, 1800),
+    ]
+
+
+def test_none_takes_a_term_away_and_what_is_not_named_stays() -> None:
+    command = clear({**CANCEL, "kind": "change", "deadline": "none", "alternatives": []})
+
+    assert command.changes.given == {"deadline", "alternatives"}
+    assert (command.changes.deadline, command.changes.alternatives) == (None, ())
+
+
+def test_terms_may_be_attributes() -> None:
+    body = {**CANCEL, "kind": "change"}
+    attributes = {"priority": "7", "alternatives": '["gpu-b"]'}
+
+    command = clear(body, **attributes)
+
+    assert (command.changes.priority, len(command.changes.alternatives)) == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"kind": "change"}, "kind"),
+        ({"kind": "change", "priority": 101}, "priority"),
+        ({"kind": "change", "deadline": "soon"}, "deadline"),
+        ({"kind": "change", "max_wait": 0}, "max_wait"),
+        ({"kind": "change", "alternatives": "gpu-b"}, "alternatives"),
+        ({"kind": "retry", "alternatives": ["Bad"]}, "alternatives[0]"),
+        ({"kind": "hold", "priority": 7}, "priority"),
+        ({"kind": "cancel", "hold": True}, "hold"),
+        ({"kind": "requeue", "hold": "yes"}, "hold"),
+        ({"kind": "requeue", "running": "cancel"}, "running"),
+    ],
+)  # fmt: skip
+def test_terms_that_are_not_clear_or_belong_elsewhere_are_refused(changes: dict[str, Any], path: str) -> None:
+    assert problems({**CANCEL, **changes}) == [path]
+
+
+def test_a_stop_says_what_becomes_of_what_runs() -> None:
+    stop = {**CANCEL, "job_id": None, "kind": "stop", "persistent_resource": "gpu-a", "pool": "p"}
+
+    assert clear({**stop, "running": "cancel"}).running is Running.CANCEL
+    assert clear(stop).running is None
+    assert problems({**stop, "running": "kill"}) == ["running"]
+
+
+@pytest.mark.parametrize("kind", ["pause", "unpause"])
+def test_a_pause_names_a_team(kind: str) -> None:
+    pause = {**CANCEL, "job_id": None, "kind": kind}
+
+    assert clear({**pause, "team": "research"}).team == "research"
+    assert problems(pause) == ["team"]
+    assert problems({**pause, "team": "research", "job_id": "j"}) == ["job_id"]

@@ -26,6 +26,7 @@ from poolqueue.scheduling.remedies import (
     Remedy,
     Resume,
     ShorterTimeout,
+    Unpause,
     UsePool,
     WaitUntil,
 )
@@ -132,6 +133,8 @@ def smaller(remedy: Remedy, case: Case) -> Iterator[Remedy]:  # noqa: C901, PLR0
             yield from (Resume(pools=some) for n in range(len(pools)) for some in combinations(pools, n))
         case HigherSerialLimit(to=to):
             yield from (HigherSerialLimit(to=less) for less in range(1, to))
+        case Unpause():
+            return
         case RaisePriority(to=to):
             yield from (RaisePriority(to=less) for less in range(case.line.priority + 1, to))
         case FewerReplicas(to=to):
