@@ -7,6 +7,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from infra.tools.descriptions import (
+    ARRAY,
+    COMMAND,
+    CUSTOM_JOB,
+    ENVELOPE,
+    FAILURE,
+    OUTCOME,
+    PLACE,
+    PROBLEM,
+    RETRIES,
+    RETRY_RULE,
+    described,
+)
 from poolqueue.requests import (
     arrays,
     changing,
@@ -103,11 +116,11 @@ _REQUIRED = {
 def schemas() -> dict[str, str]:
     """File name to JSON text."""
     parts = {"job-request": _job_request(), "job-command": _job_command(), "job-outcome": _job_outcome()}
-    return {f"{name}.json": json.dumps(_headed(part), indent=2) + "\n" for name, part in parts.items()}
+    return {f"{name}.json": json.dumps(_headed(name, part), indent=2) + "\n" for name, part in parts.items()}
 
 
-def _headed(schema: Schema) -> Schema:
-    return {"$schema": _DIALECT, **schema}
+def _headed(name: str, schema: Schema) -> Schema:
+    return {"$schema": _DIALECT, "$id": f"urn:pool-queue:{name}", **schema}
 
 
 # --- job requests ----------------------------------------------------------------------------------------
@@ -136,17 +149,20 @@ def _envelope() -> Schema:
         "type": "object",
         "additionalProperties": False,
         "required": ["custom_job"],
-        "properties": {
-            "job_id": _JOB_ID,
-            "priority": {**_PRIORITY, "default": settings.DEFAULT_PRIORITY},
-            "display_name": {"type": "string", "minLength": 1, "maxLength": limits.LONGEST_DISPLAY_NAME},
-            **_wishes(),
-            **_ties(),
-            "alternatives": _alternatives(),
-            "array": _array(),
-            "retries": _retries(),
-            "custom_job": custom_job,
-        },
+        "properties": described(
+            {
+                "job_id": _JOB_ID,
+                "priority": {**_PRIORITY, "default": settings.DEFAULT_PRIORITY},
+                "display_name": {"type": "string", "minLength": 1, "maxLength": limits.LONGEST_DISPLAY_NAME},
+                **_wishes(),
+                **_ties(),
+                "alternatives": _alternatives(),
+                "array": _array(),
+                "retries": _retries(),
+                "custom_job": custom_job,
+            },
+            ENVELOPE,
+        ),
         "dependentRequired": {"serial_limit": ["serial_key"]},
         "anyOf": [
             {"properties": {"custom_job": {"$ref": "#/$defs/WithHome"}}},
@@ -205,7 +221,7 @@ def _array() -> Schema:
     return {
         "type": "object",
         "additionalProperties": False,
-        "properties": {**kinds, "max_parallel": {"type": "integer", "minimum": 1}},
+        "properties": described({**kinds, "max_parallel": {"type": "integer", "minimum": 1}}, ARRAY),
         "oneOf": [{"required": [kind]} for kind in kinds],
     }
 
@@ -220,7 +236,7 @@ def _retries() -> Schema:
         "infrastructure": {**count, "minimum": 0, "default": retries.INFRASTRUCTURE_RETRIES},
         "rules": rules,
     }
-    return {**_closed(fields), "required": []}
+    return {**_closed(described(fields, RETRIES)), "required": []}
 
 
 def _retry_rule() -> Schema:
@@ -235,7 +251,7 @@ def _retry_rule() -> Schema:
         "backoff": _ANY_SPAN,
         "longest_backoff": _ANY_SPAN,
     }
-    return {**_closed(fields), "required": [], "minProperties": 1}
+    return {**_closed(described(fields, RETRY_RULE)), "required": [], "minProperties": 1}
 
 
 def _one_or_some(schema: Schema) -> Schema:
@@ -245,7 +261,7 @@ def _one_or_some(schema: Schema) -> Schema:
 
 def _place() -> Schema:
     """A persistent resource, or any: `any` is a name by its form, too."""
-    fields: Schema = {"persistent_resource": _RESOURCE, "after": _ANY_SPAN}
+    fields = described({"persistent_resource": _RESOURCE, "after": _ANY_SPAN}, PLACE)
     spelled_out = {**_closed(fields), "required": ["persistent_resource"]}
     return {"anyOf": [_RESOURCE, spelled_out], "description": f'a name, or "{places.ANY}"'}
 
@@ -255,7 +271,7 @@ def _message(name: str) -> Schema:
     properties: Schema = {}
     rules: list[Schema] = []
     for field, kind in MESSAGES[name].items():
-        schema = _field(name, field, kind)
+        schema = described({field: _field(name, field, kind)}, CUSTOM_JOB[name])[field]
         properties |= {field: schema, snake_case(field): schema}
         if field != snake_case(field):
             rules.append({"not": {"required": [field, snake_case(field)]}})
@@ -345,7 +361,7 @@ def _job_command() -> Schema:
         "description": "The data of a message on a job-commands topic; fields may be attributes instead.",
         "type": "object",
         "additionalProperties": False,
-        "properties": names,
+        "properties": described(names, COMMAND),
         "required": ["kind", "reason", "author"],
         "oneOf": [_kind_of_command(kind, targets) for kind, targets in commands.TARGETS.items()],
     }
@@ -366,29 +382,32 @@ def _kind_of_command(kind: str, targets: Sequence[str]) -> Schema:
 
 def _job_outcome() -> Schema:
     times = ("at", "queued", "submitted", "started", "ended")
-    problem = dict.fromkeys(("path", "value", "problem", "remedy"), _TEXT)
+    problem = described(dict.fromkeys(("path", "value", "problem", "remedy"), _TEXT), PROBLEM)
     return {
         "title": "Job outcome",
         "description": "The data of a message on job-outcomes: one change of a job's state. The attributes"
         " job_id, team, state, outcome and sequence repeat what is here.",
         "type": "object",
         "additionalProperties": False,
-        "properties": {
-            "job_id": _TEXT,
-            "team": _TEXT,
-            "state": {"enum": [state.value for state in State]},
-            "outcome": {"enum": [outcome.value for outcome in Outcome]},
-            "sequence": {"type": "integer", "minimum": 0},
-            "reason": _TEXT,
-            "note": _TEXT,
-            "attempt": {"type": "integer", "minimum": 0},
-            "persistent_resource": _TEXT,
-            "custom_job": _TEXT,
-            "error": _TEXT,
-            "failure": _failure(),
-            "problems": {"type": "array", "items": _closed(problem)},
-            **dict.fromkeys(times, _TIME),
-        },
+        "properties": described(
+            {
+                "job_id": _TEXT,
+                "team": _TEXT,
+                "state": {"enum": [state.value for state in State]},
+                "outcome": {"enum": [outcome.value for outcome in Outcome]},
+                "sequence": {"type": "integer", "minimum": 0},
+                "reason": _TEXT,
+                "note": _TEXT,
+                "attempt": {"type": "integer", "minimum": 0},
+                "persistent_resource": _TEXT,
+                "custom_job": _TEXT,
+                "error": _TEXT,
+                "failure": _failure(),
+                "problems": {"type": "array", "items": _closed(problem)},
+                **dict.fromkeys(times, _TIME),
+            },
+            OUTCOME,
+        ),
         "required": ["job_id", "team", "state", "sequence", "at"],
     }
 
@@ -404,7 +423,7 @@ def _failure() -> Schema:
         "exit_codes": {"type": "array", "items": count},
         "error_class": {"enum": [*failures.ERROR_CLASSES]},
     }
-    return {**_closed(fields), "required": ["charged", "attempts", "is_charged"]}
+    return {**_closed(described(fields, FAILURE)), "required": ["charged", "attempts", "is_charged"]}
 
 
 def _closed(properties: Schema) -> Schema:

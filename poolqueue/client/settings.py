@@ -28,6 +28,7 @@ class QueueSettings(TypedDict, total=False):
     serial_key: str
     serial_limit: int
     array: Mapping[str, Any]
+    retries: Mapping[str, Any]
 
 
 class RunOptions(TypedDict, total=False):

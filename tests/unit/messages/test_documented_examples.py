@@ -8,8 +8,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from poolqueue.messages import BadCommand, BadRequest, Command, JobRequest, parse_command
+from poolqueue.messages import BadCommand, BadRequest, Command, CommandKind, JobRequest, parse_command
 from poolqueue.requests.reading import read_mapping
+from poolqueue.requests.settings import SETTINGS
 from poolqueue.triggers import TriggersError, load_triggers
 from tests.unit.messages.building import accepted, parse
 
@@ -51,6 +52,18 @@ def test_the_page_has_an_example_of_each_kind() -> None:
 
     assert {kind for kind, _ in VALID} == kinds | {"job-outcome"}
     assert {kind for kind, _, _ in REFUSED} == kinds
+
+
+def test_the_page_has_a_valid_example_of_every_kind_of_command() -> None:
+    shown = {read_mapping(text.encode())["kind"] for kind, text in VALID if kind == "job-command"}
+
+    assert shown == {kind.value for kind in CommandKind}
+
+
+def test_the_page_has_an_example_of_every_setting_of_a_request() -> None:
+    shown = [set(read_mapping(text.encode())) for kind, text in VALID if kind == "job-request"]
+
+    assert set(SETTINGS) <= set().union(*shown)
 
 
 @pytest.mark.parametrize(("kind", "text"), VALID)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
@@ -32,6 +33,28 @@ def test_the_schemas_in_the_repository_are_what_the_generator_writes() -> None:
     written = {file.name: file.read_text() for file in TARGET.glob("*.json")}
 
     assert written == schemas(), "run python -m infra.tools.generate_schemas"
+
+
+@pytest.mark.parametrize("schema", sorted(schemas()))
+def test_every_field_says_what_it_means_and_every_schema_has_its_name(schema: str) -> None:
+    """It is what an editor shows beside a field."""
+    content = json.loads((TARGET / schema).read_text())
+
+    assert content["$id"] == f"urn:pool-queue:{schema.removesuffix('.json')}"
+    assert [path for path, field in fields(content) if not field.get("description")] == []
+
+
+def fields(schema: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each property that is declared, in whatever depth; conditions on properties declare none."""
+    if isinstance(schema, list):
+        for index, each in enumerate(schema):
+            yield from fields(each, f"{path}[{index}]")
+    if isinstance(schema, dict):
+        is_declaration = "properties" in schema and schema.get("additionalProperties") is not True
+        if is_declaration and "type" in schema:
+            yield from ((f"{path}.{name}", each) for name, each in schema["properties"].items())
+        for name, each in schema.items():
+            yield from fields(each, f"{path}.{name}")
 
 
 HOMELESS = custom_job()
