@@ -19,6 +19,7 @@ from poolqueue.scheduling.verdicts import Admit, Expire, Wait
 from poolqueue.scheduling.what_if import Delayed, WhatIf
 from poolqueue.viewing import wording
 from poolqueue.viewing.as_json import expected_fields
+from poolqueue.viewing.attempts import retries_told
 from poolqueue.viewing.explained import Fact, job_name
 from poolqueue.viewing.text import clock_time, safe, short_time
 
@@ -33,6 +34,7 @@ def facts_of(trial: Trial, now: datetime) -> Iterator[Fact]:
     yield "request", _headline(trial)
     for problem in trial.problems:
         yield "", problem_told(problem)
+    yield from _retries(trial)
     if trial.found is None:
         return
     if trial.job is not None and trial.job.holds:
@@ -46,6 +48,12 @@ def facts_of(trial: Trial, now: datetime) -> Iterator[Fact]:
     if trial.expected is not None:
         yield "expected", wording.expected(trial.expected)
     yield "delays", delays_told(trial.found.delayed)
+
+
+def _retries(trial: Trial) -> Iterator[Fact]:
+    if trial.job is not None and trial.is_accepted and trial.job.retries.are_wanted:
+        for number, told in enumerate(retries_told(trial.job.retries)):
+            yield "" if number else "retries", told
 
 
 def problem_told(problem: Problem) -> str:
@@ -155,6 +163,7 @@ def trial_fields(trial: Trial) -> dict[str, Any]:
         "priority": job and job.priority,
         "accepted": trial.is_accepted,
         "duplicate": trial.is_duplicate,
+        "retries": job.retries.canonical() if job is not None and job.retries.are_wanted else None,
         "refused_for": trial.reason and trial.reason.value,
         "problems": [problem_fields(problem) for problem in trial.problems],
         **({} if trial.found is None else _found_fields(trial.found)),

@@ -10,9 +10,8 @@ from poolqueue.records import ResourceName, job_path, read_job
 from poolqueue.scheduling.jobs import Job, State, job_key
 from poolqueue.scheduling.smallest import HIGHEST_PRIORITY
 from poolqueue.viewing.as_json import as_text
-from poolqueue.viewing.explained import Explained, explained_in, facts_of
+from poolqueue.viewing.explained import Explained, explained_alone, explained_in, facts_of
 from poolqueue.viewing.explained_json import explained_fields
-from poolqueue.viewing.making import ended_view
 from poolqueue.viewing.reading import DETAILS_LIMIT
 
 
@@ -57,7 +56,7 @@ def explained_job(session: Session, job: Job) -> Explained:
         reader = session.reader(anywhere=True)
         snapshot = reader.snapshot(name, now=now, details=DETAILS_LIMIT, estimates=1)
     if snapshot is None:
-        return Explained(job=ended_view(job), now=now)
+        return explained_alone(job, now=now)
     return explained_in(snapshot, job, now=now, highest_priority=_highest_priority(session, job.team))
 
 

@@ -24,11 +24,11 @@ class QueueSettings(TypedDict, total=False):
     deadline: datetime | str
     max_wait: Span
     alternatives: Sequence[Any]
+    retries: Mapping[str, Any]
     hold: bool
     serial_key: str
     serial_limit: int
     array: Mapping[str, Any]
-    retries: Mapping[str, Any]
 
 
 class RunOptions(TypedDict, total=False):

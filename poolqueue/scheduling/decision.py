@@ -129,5 +129,5 @@ def _sleep(line: Waiting, now: datetime) -> Block | None:
     if line.attempt == 0:
         note = "its request asks to start no earlier"
         return Block(reason=Reason.NOT_YET, said=note, until=line.not_before)
-    note = "an earlier attempt was refused; the next one may start then"
+    note = "an earlier attempt was refused or failed; the next one may start then"
     return Block(reason=Reason.BACKING_OFF, said=note, until=line.not_before)

@@ -153,7 +153,9 @@ def _again(
     not_before = now + timedelta(seconds=seconds)
     if job.deadline is not None and not_before >= job.deadline:
         return Over(failure=failure, note=f"{told}; but its deadline comes before it could begin")
-    return Again(failure=failure, not_before=not_before, demands=demands, note=f"{told}; in {seconds:.0f} s")
+    return Again(
+        failure=failure, not_before=not_before, demands=demands, note=f"{told}; after {seconds:.0f} s"
+    )
 
 
 def _times(number: int) -> str:

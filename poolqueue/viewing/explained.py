@@ -22,6 +22,7 @@ from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.reasons import Explainer, Explanation, Jobs, PoolNumbers
 from poolqueue.viewing import wording
+from poolqueue.viewing.attempts import NO_ATTEMPTS, Attempts, attempts_of, attempts_told
 from poolqueue.viewing.making import Snapshot, ended_view, expected_of, resource_view
 from poolqueue.viewing.remedies_told import none_told, remedy_told
 from poolqueue.viewing.text import clock_time, safe, short_time
@@ -34,6 +35,7 @@ class Explained:
 
     job: JobView
     now: datetime
+    attempts: Attempts = NO_ATTEMPTS
     explanation: Explanation | None = None
     names: Mapping[PoolKey, str] = field(default_factory=dict)
 
@@ -48,13 +50,20 @@ def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priorit
     shown = next((each for each in known if each.key == job.key), ended_view(job))
     line = next((each for each in snapshot.waiting if each.key == job.key), None)
     if line is None:
-        return Explained(job=shown, now=now)
+        return Explained(job=shown, now=now, attempts=attempts_of(job))
     board = snapshot.board(now)
     explainer = Explainer(board, now=now, slots=snapshot.slots)
     explanation = explainer.explain(line, highest_priority=highest_priority)
     expected = expected_of(snapshot, board, now=now, of={line.key}).get(line.key)
     shown = replace(shown, expected=expected)
-    return Explained(job=shown, now=now, explanation=explanation, names=board.names)
+    return Explained(
+        job=shown, now=now, attempts=attempts_of(job), explanation=explanation, names=board.names
+    )
+
+
+def explained_alone(job: Job, *, now: datetime) -> Explained:
+    """Of a job that ended, or whose resource is not known."""
+    return Explained(job=ended_view(job), now=now, attempts=attempts_of(job))
 
 
 def facts_of(explained: Explained) -> Iterator[Fact]:
@@ -62,6 +71,8 @@ def facts_of(explained: Explained) -> Iterator[Fact]:
     yield "job", _headline(explained.job)
     if told := wording.reason(explained.job):
         yield "reason", told
+    if explained.attempts.are_news:
+        yield from _listed("attempts", [*attempts_told(explained.attempts, explained.now)])
     if explained.explanation is not None:
         yield from _waiting(explained, explained.explanation)
     elif explained.job.state is State.HELD and explained.job.reason is Reason.ON_HOLD:

@@ -13,13 +13,14 @@ from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.reasons import Explanation, Jobs, PoolNumbers
 from poolqueue.scheduling.remedies import Remedy
 from poolqueue.viewing.as_json import job_fields
+from poolqueue.viewing.attempts import attempts_fields
 from poolqueue.viewing.explained import Explained
 
 Names = Mapping[PoolKey, str]
 
 
 def explained_fields(explained: Explained) -> dict[str, Any]:
-    job = job_fields(explained.job)
+    job = {**job_fields(explained.job), **attempts_fields(explained.attempts)}
     if explained.explanation is None:
         return job
     return {**job, **_explanation(explained.explanation, explained.names)}

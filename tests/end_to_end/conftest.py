@@ -9,7 +9,7 @@ import pytest
 from infra.local.checker import FindingKind
 from infra.local.emulators import Kind
 from infra.local.stack import Plan, Stack, pool, resource, start_stack
-from tests.end_to_end.stack_support import CPU, GPU
+from tests.end_to_end.stack_support import CPU, GPU, LARGE
 from tests.end_to_end.stand_in_support import wait_for
 
 KINDS = [Kind.EMBEDDED, pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators"))]
@@ -29,6 +29,7 @@ SINGLE = (
     "requeued",
     "stopped",
     "paused",
+    "never",
 )
 TEAMS = [
     {"name": "research", "topics": ["job-requests"]},
@@ -38,6 +39,7 @@ TEAMS = [
 POLICIES = {
     "reordered": {"ordering": "fifo"},
     "lent": {"preemption": "lent", "quotas": {"vision": {"cpu": {"guaranteed": 2}}}},
+    "spared": {"preemption": "lent", "quotas": {"vision": {"cpu": {"guaranteed": 1}}}},
 }
 
 
@@ -52,6 +54,8 @@ def _resources() -> list[dict]:
         resource("lent", pool("cpu", CPU, 2)),
         resource("tried", pool("cpu", CPU, 2)),
         resource("reordered", pool("cpu", CPU, 2)),
+        resource("enlarged", pool("small", CPU, 1), pool("large", LARGE, 1)),
+        resource("spared", pool("cpu", CPU, 1)),
         *(resource(name, pool("cpu", CPU, 1)) for name in SINGLE),
     ]
 

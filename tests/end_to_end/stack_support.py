@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.request import urlopen
 
@@ -20,9 +21,11 @@ from poolqueue.scheduling.pools import Resource
 from tests.end_to_end.stand_in_support import wait_for
 
 CPU = {"machineType": "n1-standard-4"}
+LARGE = {"machineType": "n1-highmem-16"}
 GPU = {"machineType": "n1-standard-4", "acceleratorType": "NVIDIA_TESLA_T4", "acceleratorCount": 1}
 # The first request of a function's process imports the cloud's libraries, on a machine that is busy.
 PATIENCE_SECONDS = 60.0
+FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept")
 UNTIL_FINISHED = ["sleep", "600"]
 
 
@@ -71,6 +74,14 @@ def poolctl(stack: Stack, *arguments: str) -> tuple[int, str]:
         check=False,
     )
     return ran.returncode, ran.stdout + ran.stderr
+
+
+def renew(stack: Stack) -> None:
+    """All functions die, and others take their place, which know nothing but what is stored."""
+    for function in FUNCTIONS:
+        stack.kill(function)
+    with ThreadPoolExecutor(len(FUNCTIONS)) as threads:
+        list(threads.map(stack.restart, FUNCTIONS))
 
 
 # --- what is heard of a job

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from tests.end_to_end.stack_support import (
     poolctl,
     record,
     recorded_resource,
+    renew,
     until_finished,
     wait_for_end,
     wait_for_requeue,
@@ -26,16 +26,7 @@ from tests.end_to_end.stand_in_support import wait_for
 
 pytestmark = pytest.mark.timeout(300)
 
-FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept")
 ASKED_BY = ("--author", "ann", "--reason")
-
-
-def renew(stack: Stack) -> None:
-    """All functions die, and others take their place, which know nothing but what is stored."""
-    for function in FUNCTIONS:
-        stack.kill(function)
-    with ThreadPoolExecutor(len(FUNCTIONS)) as threads:
-        list(threads.map(stack.restart, FUNCTIONS))
 
 
 def asked(stack: Stack, *arguments: str) -> str:

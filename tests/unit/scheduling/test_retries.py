@@ -262,7 +262,9 @@ def test_a_rule_sends_all_worker_pool_specs_to_its_pool() -> None:
 
     assert isinstance(again, Again)
     assert again.demands == (demand(1, GPU), demand(1, GPU, 2))
-    assert again.note.startswith("rule 1 (exit code 137): retry on pool gpu; 1 of 2 attempts charged; in 3")
+    assert again.note.startswith(
+        "rule 1 (exit code 137): retry on pool gpu; 1 of 2 attempts charged; after 3"
+    )
 
 
 @pytest.mark.parametrize(
