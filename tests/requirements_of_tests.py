@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 
 from infra.local.emulators import google_emulators_missing
+from infra.tools.browser import browser_missing
 
 
 def _gcloud() -> str | None:
@@ -37,6 +38,7 @@ def _linux() -> str | None:
 
 
 REQUIREMENTS: dict[str, Callable[[], str | None]] = {
+    "browser": browser_missing,
     "curl": _curl,
     "gcloud": _gcloud,
     "google_emulators": google_emulators_missing,

@@ -177,7 +177,7 @@ document.addEventListener("click", (event) => {
     event.preventDefault();
     const target = document.getElementById(going.dataset.go);
     target?.scrollIntoView();
-    (target?.querySelector("h2") ?? target)?.focus({ preventScroll: true });
+    (target === main ? main : target?.querySelector("h2"))?.focus({ preventScroll: true });
     return;
   }
   const bar = event.target.closest("[data-job]");
