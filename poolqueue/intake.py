@@ -11,8 +11,10 @@ from typing import assert_never
 
 from poolqueue.announcing import Announcement, announce
 from poolqueue.config import Team
+from poolqueue.cycle import settle_dependants
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.dead_letters import bury, problem_fields
+from poolqueue.depending import tied
 from poolqueue.messages import BadRequest, JobRequest, Problem
 from poolqueue.ports import Conflict, Create, Document, PublishFailed, Replace, Write
 from poolqueue.records import (
@@ -29,11 +31,13 @@ from poolqueue.scheduling.jobs import (
     Outcome,
     Reason,
     State,
-    record,
     record_refused,
 )
 from poolqueue.system import System
-from poolqueue.vetting import Origin, id_is_taken, parsed, vetted, vetted_bad
+from poolqueue.vetting import Origin, Vetted, id_is_taken, parsed, vetted, vetted_bad
+
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -73,12 +77,24 @@ def take_in(system: System, received: Received, *, default_job_id: str) -> Resou
 
 def record_request(system: System, request: JobRequest, received: Received) -> ResourceName | None:
     """Record a well-formed request; the resource whose bell is to be rung, None when there is nothing new."""
-    found = vetted(system, request, received.origin)
+    found = _vetted(system, request, received)
     if found.reason is not None:
         _refuse(system, found.job, found.problems, found.reason, received)
         return None
-    created = _create(system, record(found.job, at=received.publish_time), received, found.template)
+    created = _create(system, found.job, received, found.template)
     return None if created is None else ResourceName.from_key(created.resource)
+
+
+def _vetted(system: System, request: JobRequest, received: Received) -> Vetted:
+    """Pub/Sub may bring a request before those that it depends on: then they have some time to come."""
+    patience = received.publish_time + system.settings.timing.await_dependencies
+    pause = FIRST_PAUSE_SECONDS
+    while True:
+        found = vetted(system, request, received.origin)
+        if found.reason is not Reason.UNKNOWN_JOB or system.clock() >= patience:
+            return found
+        system.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 def record_bad_request(system: System, request: BadRequest, received: Received) -> None:
@@ -100,19 +116,20 @@ def _keep(system: System, received: Received, problems: Sequence[Problem], *, jo
 
 
 def _create(system: System, job: Job, received: Received, template: Template | None = None) -> Job | None:
-    """Create the job's document, and an array's template; the job if it waits or is held, None for a
-    duplicate. An id that was refused may be used again.
+    """Create the job's document, and an array's template; the job if it waits or is held, None if it has
+    ended already, or for a duplicate. An id that was refused may be used again.
 
     Raises `PublishFailed` when it was recorded and could not be announced.
     """
 
     def attempt() -> Job | None:
-        beside = _template_writes(system, job, template)
         try:
-            system.documents.commit([Create(path=job_path(job.key), fields=write_job(job)), *beside])
+            first, besides = _first(system, job, template)
+            create = Create(path=job_path(job.key), fields=write_job(first))
+            system.documents.commit([create, *besides])
         except Conflict:
-            return _beside_existing(system, job, received, beside)
-        return job
+            return _beside_existing(system, job, received, template)
+        return first
 
     created = until_settled(system, attempt)
     if created is None:
@@ -127,6 +144,12 @@ def _create(system: System, job: Job, received: Received, template: Template | N
     return None if created.state is State.ENDED else created
 
 
+def _first(system: System, job: Job, template: Template | None) -> tuple[Job, list[Write]]:
+    """The job with its first entry, unless it has that already, and what is written together with it."""
+    first, besides = (job, []) if job.history else tied(system, job)
+    return first, [*besides, *_template_writes(system, job, template)]
+
+
 def _template_writes(system: System, job: Job, template: Template | None) -> list[Write]:
     """One of the same path may be left over from an array that was refused, or is forgotten."""
     if template is None:
@@ -134,7 +157,7 @@ def _template_writes(system: System, job: Job, template: Template | None) -> lis
     return [system.documents.read([template_path(job.key)])[0].written(write_template(template))]
 
 
-def _beside_existing(system: System, job: Job, received: Received, beside: Sequence[Write]) -> Job | None:
+def _beside_existing(system: System, job: Job, received: Received, template: Template | None) -> Job | None:
     """There is a job of this id: the same request once more, a refused one's successor, or a namesake.
 
     A delivery of the very message that made the job is answered like the first: it may have died half way.
@@ -146,7 +169,7 @@ def _beside_existing(system: System, job: Job, received: Received, beside: Seque
     if existing.message_id == job.message_id:
         return existing
     if existing.outcome is Outcome.REJECTED:
-        return _replace_refused(system, document, existing, job, beside)
+        return _replace_refused(system, document, existing, job, template)
     if existing.digest == job.digest:
         log.info("job_duplicate", extra={"job": job.key})
         return None
@@ -154,13 +177,20 @@ def _beside_existing(system: System, job: Job, received: Received, beside: Seque
 
 
 def _replace_refused(
-    system: System, document: Document, existing: Job, job: Job, beside: Sequence[Write]
+    system: System, document: Document, existing: Job, job: Job, template: Template | None
 ) -> Job:
-    """The id's new job; its announcements go on counting where the refused one's ended."""
+    """The id's new job; its announcements go on counting where the refused one's ended.
+
+    Who depended on the refused one learns of its end first: nobody waits for the wrong one of the two.
+    """
+    if existing.dependants:
+        settle_dependants(system, existing.key, deadline=system.deadline())
+        raise Conflict(existing.key)
+    first, besides = _first(system, job, template)
     sequence = existing.sequence + 1
-    successor = replace(job, sequence=sequence, history=(replace(job.history[0], sequence=sequence),))
+    successor = replace(first, sequence=sequence, history=(replace(first.history[0], sequence=sequence),))
     write = Replace(path=document.path, fields=write_job(successor), version=document.version)
-    system.documents.commit([write, *beside])
+    system.documents.commit([write, *besides])
     return successor
 
 

@@ -52,6 +52,8 @@ def new_job(
         traits=_traits(request, team),
         holds=(Hold(reason=Reason.ON_HOLD, at=created, note=HOLD_ASKED),) if wishes.hold else (),
         serial=request.ties.serial,
+        depends_on=request.ties.depends_on,
+        on_failed_dependency=request.ties.on_failed_dependency,
         array=_array(request),
         retries=team.usual_retries() if request.retries is None else request.retries,
     )

@@ -11,6 +11,7 @@ from datetime import datetime
 
 from poolqueue.allowed import check_allowed
 from poolqueue.config import Team
+from poolqueue.depending import check_dependencies
 from poolqueue.homes import NoHome, home_of
 from poolqueue.messages import BadRequest, JobRequest, Problem, parse_request
 from poolqueue.new_job import new_job, template_of
@@ -73,6 +74,9 @@ def vetted(system: Known, request: JobRequest, origin: Origin) -> Vetted:
     if problems:
         problems = [*problems, *match_problems(system, home, request.worker_pools)]
         return _refused(job, problems, Reason.NOT_ALLOWED)
+    unsound = check_dependencies(system, job)
+    if unsound is not None and not _is_known(system, job):
+        return _refused(job, unsound.problems, unsound.reason)
     unfit = unfit_pools(system, job)
     if unfit is not None and not _is_known(system, job):
         return _refused(job, unfit.problems, unfit.reason)

@@ -31,6 +31,10 @@ ARRAY = {
     "size": "So many jobs, told apart by their index.",
     "max_parallel": "How many of its jobs may run at a time.",
 }
+DEPENDENCY = {
+    "job_id": "A job of the same team.",
+    "after": "How it must have ended: whatever is no success is a failure.",
+}
 RETRIES = {
     "attempts": "How many attempts may be charged to it, the first one too.",
     "backoff": "The pause before the first retry; each later one is twice as long.",

@@ -11,6 +11,7 @@ from infra.tools.descriptions import (
     ARRAY,
     COMMAND,
     CUSTOM_JOB,
+    DEPENDENCY,
     ENVELOPE,
     FAILURE,
     OUTCOME,
@@ -38,6 +39,7 @@ from poolqueue.requests.normalising import snake_case
 from poolqueue.requests.retries import POOL_RULE
 from poolqueue.scheduling import failures, retries
 from poolqueue.scheduling.arrays import MOST_MEMBERS
+from poolqueue.scheduling.dependency import After, OnFailed
 from poolqueue.scheduling.jobs import Outcome, State
 
 TARGET = Path(__file__).parents[2] / "poolqueue" / "schemas"
@@ -163,7 +165,7 @@ def _envelope() -> Schema:
             },
             ENVELOPE,
         ),
-        "dependentRequired": {"serial_limit": ["serial_key"]},
+        "dependentRequired": {"serial_limit": ["serial_key"], "on_failed_dependency": ["depends_on"]},
         "anyOf": [
             {"properties": {"custom_job": {"$ref": "#/$defs/WithHome"}}},
             {"properties": {"alternatives": {"minItems": 1}}, "required": ["alternatives"]},
@@ -191,7 +193,17 @@ def _wishes() -> Schema:
 
 
 def _ties() -> Schema:
+    fields = described({"job_id": _JOB_ID, "after": {"enum": [each.value for each in After]}}, DEPENDENCY)
+    dependency = {"anyOf": [_JOB_ID, {**_closed(fields), "required": ["job_id"]}]}
     return {
+        "depends_on": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": ties.MOST_DEPENDENCIES,
+            "uniqueItems": True,
+            "items": dependency,
+        },
+        "on_failed_dependency": {"enum": [each.value for each in OnFailed], "default": OnFailed.END.value},
         "serial_key": {"type": "string", "pattern": f"^{ties.SERIAL_KEY_RULE}$"},
         "serial_limit": {"type": "integer", "minimum": 1, "maximum": ties.HIGHEST_SERIAL_LIMIT, "default": 1},
     }

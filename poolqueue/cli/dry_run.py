@@ -10,13 +10,14 @@ from poolqueue.cli.failures import Exit, Failure
 from poolqueue.config import Settings, Team
 from poolqueue.cycle.draft import waiting_line
 from poolqueue.cycle.serial_keys import keys_elsewhere
+from poolqueue.depending import tied
 from poolqueue.messages import BadRequest, JobRequest, Problem
 from poolqueue.ports import Documents
 from poolqueue.records import ResourceName, job_path, read_job
 from poolqueue.requests.naming import resource_name
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.forward import Course
-from poolqueue.scheduling.jobs import Job, Outcome, Reason
+from poolqueue.scheduling.jobs import Job, Outcome, Reason, State
 from poolqueue.scheduling.pools import Pool, Resource
 from poolqueue.scheduling.remedies import spread
 from poolqueue.scheduling.verdicts import Reject
@@ -132,6 +133,11 @@ class DryRun:
             if variation == AS_ASKED:
                 taken = (id_is_taken(held.job.job_id),)
                 return Trial(variation=variation, job=held.job, problems=taken, reason=Reason.ID_TAKEN)
+        held = replace(held, job=tied(self._known, held.job)[0])
+        if held.job.state is State.ENDED:
+            return Trial(
+                variation=variation, job=held.job, problems=(_over(held.job),), reason=held.job.reason
+            )
         found = self._what_if(held.job, grown)
         if found is not None and isinstance(found.verdict, Reject):
             problems = tuple(each.as_problem() for each in found.verdict.problems)
@@ -228,6 +234,16 @@ def _with_replicas(request: JobRequest, total: int) -> JobRequest:
     replicas = spread({each.index: each.replicas for each in others}, rest)
     varied = (replace(each, replicas=replicas[each.index]) for each in others)
     return replace(request, worker_pools=(first, *varied))
+
+
+def _over(job: Job) -> Problem:
+    """Of one that would end as soon as it is recorded, for what it depends on has ended."""
+    return Problem(
+        path="depends_on",
+        value=f"(a list of {len(job.depends_on)})",
+        problem=job.error or "",
+        remedy="retry that job first, leave it out, or ask with on_failed_dependency: release",
+    )
 
 
 def _at(request: JobRequest, given: str) -> JobRequest:

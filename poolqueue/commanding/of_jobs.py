@@ -9,6 +9,7 @@ from typing import assert_never
 
 from poolqueue.commanding.changing import still_allowed, terms_of, told
 from poolqueue.commanding.records import Result, refused
+from poolqueue.commanding.rejoining import learn_of_ends, rejoin
 from poolqueue.cycle import Elsewhere, settle
 from poolqueue.messages import Command, CommandKind
 from poolqueue.ports import VertexUnavailable
@@ -95,11 +96,7 @@ class JobCommander:
             case ChangeAsked():
                 return _done(f"changed; it is {job.state.value}")
             case RetryAsked():
-                return _done(
-                    f"it waits again; its attempts so far: {job.attempt}"
-                    if job.state is State.QUEUED
-                    else f"retried; it is {job.state.value}"
-                )
+                return self._after_retry(job)
             case RequeueAsked():
                 return self._after_requeue(job)
             case _:
@@ -133,10 +130,19 @@ class JobCommander:
             return ChangeAsked(key=job.key, order=order, terms=terms)
         asked = RetryAsked(key=job.key, order=order, terms=terms)
         if asked.objection(job, self._system.clock()) is None:
+            asked = replace(asked, waits_for=rejoin(self._system, job))
             changed = replace(job, priority=terms.get("priority", job.priority))
             if problems := still_allowed(changed, team, settings):
                 return refused(told(problems))
         return asked
+
+    def _after_retry(self, job: Job) -> Result:
+        if job.waits_for:
+            learn_of_ends(self._system, job, deadline=self._deadline)
+            job = self._job(job.key) or job
+        if job.state is State.QUEUED:
+            return _done(f"it waits again; its attempts so far: {job.attempt}")
+        return _done(f"retried; it is {job.state.value}" + (f": {job.holds[0].note}" if job.holds else ""))
 
     def _after_requeue(self, job: Job) -> Result:
         then = "it is held then" if job.holds else "it waits again then"

@@ -32,6 +32,7 @@ class Timing(Model):
     invocation: Duration = timedelta(seconds=480)
     linger: Duration = timedelta(seconds=30)
     confirm_end: Duration = timedelta(seconds=15)
+    await_dependencies: Duration = timedelta(seconds=10)
     announce_grace: Duration = timedelta(minutes=2)
 
     @model_validator(mode="after")

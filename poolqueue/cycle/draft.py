@@ -26,6 +26,7 @@ from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import (
     Announced,
     Changed,
+    DependantsDue,
     Event,
     Queued,
     Reserved,
@@ -346,6 +347,16 @@ class Draft:
         )
         self.apply(reckoned)
 
+    def ended_for_others(self) -> list[str]:
+        """Those that end with this draft and on which others depend."""
+        return [
+            key
+            for key, moved in self.moved.items()
+            if moved.after.state is State.ENDED
+            and moved.after.dependants
+            and moved.before.job.state is not State.ENDED
+        ]
+
     def writes(self, announced: Mapping[str, Span]) -> list[Write]:
         """The writes of this draft; none if nothing changed. `announced`: changes known to be published."""
         queue_writes = self._queue_writes()
@@ -356,6 +367,7 @@ class Draft:
             last = moved.after.sequence + (moved.after.state is State.RESERVED)
             if last >= first:
                 self.apply(Changed(key=key, first=first, last=last, at=self._now))
+        self.apply(*(DependantsDue(key=key, at=self._now) for key in self.ended_for_others()))
         self.apply(*(Announced(key=key, first=s.first, last=s.last) for key, s in announced.items()))
         jobs = [_write(job_path(key), moved) for key, moved in self.moved.items()]
         return [*self._resource_writes(), *queue_writes, *jobs, *self._besides]

@@ -59,7 +59,8 @@ class Round:
     """What a round committed. `cancels`: custom jobs that are now to be cancelled; `more`: there is work that
     this commit could not carry; `due`: when time alone changes something. `goals` are the keys of resources
     that jobs have gone to, `suitors` of those that are to be told of free replicas, `told` of those where a
-    job waits for a serial key that came free.
+    job waits for a serial key that came free; `ended` are the keys of jobs that ended and on which others
+    depend.
     """
 
     moved: Mapping[str, Moved] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Round:
     goals: Sequence[str] = ()
     suitors: Sequence[str] = ()
     told: Sequence[str] = ()
+    ended: Sequence[str] = ()
     looked: Looked | None = None
 
 
@@ -371,6 +373,7 @@ def _commit(
         cancels=drawing.cancels,
         goals=[*drawing.goals],
         suitors=suitors,
+        ended=draft.ended_for_others(),
         more=drawing.more or full,
         due=None if decision is None else _due(decision, None if full else slots.more_at),
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -245,13 +245,17 @@ class _Cycle:
                 self._ask_for(ResourceName.from_key(key))
             for key in done.suitors:
                 self._ask_for(ResourceName.from_key(key), elsewhere=True)
+            for key in done.ended:
+                self._publish({"dependants_of": key, "resource": self._name.full})
         except PublishFailed as error:
             log.warning("others_not_told", extra={"resource": self._name.full, "error": str(error)})
 
     def _ask_for(self, name: ResourceName, **how: bool) -> None:
         """Ask for a cycle of that resource."""
-        body = json.dumps({"resource": name.full, **how}).encode()
-        self._system.publish(self._system.settings.sweeps_topic, body, {})
+        self._publish({"resource": name.full, **how})
+
+    def _publish(self, asked: Mapping[str, object]) -> None:
+        self._system.publish(self._system.settings.sweeps_topic, json.dumps(asked).encode(), {})
 
     def _linger(self, done: Round) -> bool:
         """Stay for what only needs a little time; True when another round is worth while: then, or as soon as

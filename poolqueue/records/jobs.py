@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from poolqueue.records.names import SCHEMA
 from poolqueue.records.retries import read_failures, read_retries, write_failures, write_retries
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.arrays import Array
+from poolqueue.scheduling.dependency import After, Dependency, OnFailed
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
 from poolqueue.scheduling.retries import NO_RETRIES
 from poolqueue.scheduling.serial_keys import Serial
@@ -110,6 +111,10 @@ def read_job(fields: Mapping[str, Any]) -> Job:
         array=_read_array(fields.get("array")),
         retries=read_retries(fields.get("retries")),
         failures=read_failures(fields.get("failures", ())),
+        depends_on=_read_dependencies(fields.get("depends_on")),
+        on_failed_dependency=OnFailed(fields.get("on_failed_dependency", OnFailed.END)),
+        waits_for=_read_dependencies(fields.get("waits_for")),
+        dependants=tuple(fields.get("dependants", ())),
     )
 
 
@@ -125,10 +130,15 @@ def _write_wishes(job: Job) -> dict[str, Any]:
         "preemptions": job.preemptions,
         "moves": job.moves,
         "alternatives": [{"resource": each.resource, "after": each.after} for each in job.alternatives],
+        "depends_on": _write_dependencies(job.depends_on),
+        "waits_for": _write_dependencies(job.waits_for),
+        "dependants": list(job.dependants),
         "holds": [{"reason": each.reason.value, "at": each.at, "note": each.note} for each in job.holds],
     }
     if job.traits != NO_TRAITS:
         fields["traits"] = write_traits(job.traits)
+    if job.on_failed_dependency is not OnFailed.END:
+        fields["on_failed_dependency"] = job.on_failed_dependency.value
     if job.serial is not None:
         fields["serial"] = {"key": job.serial.key, "limit": job.serial.limit}
     if job.array is not None:
@@ -137,6 +147,14 @@ def _write_wishes(job: Job) -> dict[str, Any]:
         fields["retries"] = write_retries(job.retries)
     fields["failures"] = write_failures(job.failures)
     return {name: value for name, value in fields.items() if value}
+
+
+def _write_dependencies(dependencies: Iterable[Dependency]) -> list[dict[str, str]]:
+    return [{"job_id": each.job_id, "after": each.after.value} for each in dependencies]
+
+
+def _read_dependencies(fields: Iterable[Mapping[str, str]] | None) -> tuple[Dependency, ...]:
+    return tuple(Dependency(job_id=each["job_id"], after=After(each["after"])) for each in fields or ())
 
 
 def _read_hold(fields: Mapping[str, Any]) -> Hold:

@@ -78,6 +78,7 @@ def write_resource(resource: Resource) -> dict[str, Any]:
         "promises": [_write_promise(key, promise) for key, promise in resource.promises.items()],
         "overtakings": asdict(resource.overtakings),
         "suitors": list(resource.suitors),
+        "unsettled": _write_unsettled(resource.unsettled),
         "outcomes": _write_outcomes(resource.outcomes),
         "pauses": pauses_fields(resource.pauses),
     }
@@ -118,6 +119,7 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         promises=dict(map(_read_promise, fields.get("promises", ()))),
         overtakings=Overtakings(**fields.get("overtakings", {})),
         suitors=tuple(fields.get("suitors", ())),
+        unsettled=_read_unsettled(fields.get("unsettled")),
         outcomes=_read_outcomes(fields.get("outcomes")),
         pauses=read_pauses(fields.get("pauses")),
     )
@@ -148,6 +150,14 @@ def _read_unannounced(packed: bytes) -> dict[str, Unannounced]:
         key: Unannounced(first=first, last=last, at=datetime.fromisoformat(at))
         for key, first, last, at in _unpacked(packed)
     }
+
+
+def _write_unsettled(unsettled: Mapping[str, datetime]) -> bytes | None:
+    return _packed([[key, to_micros(at)] for key, at in unsettled.items()]) if unsettled else None
+
+
+def _read_unsettled(packed: bytes | None) -> dict[str, datetime]:
+    return {} if packed is None else {key: from_micros(at) for key, at in _unpacked(packed)}
 
 
 def _write_outcomes(outcomes: Mapping[str, Ran]) -> bytes | None:

@@ -16,7 +16,7 @@ LONGEST_GUESS = 80
 _INTEGER_BITS = {"int32": 31, "int64": 63}
 _SETTINGS = (
     "job_id", "priority", "expected_run", "min_run", "max_preemptions", "not_before", "deadline", "max_wait",
-    "serial_key", "serial_limit", "alternatives",
+    "depends_on", "on_failed_dependency", "serial_key", "serial_limit", "alternatives",
 )  # fmt: skip
 _TYPE_NAMES = {"string": "a string", "bool": "true or false", "map": "a mapping of strings to strings"}
 

@@ -21,10 +21,8 @@ SETTINGS = ("job_id", "priority", "display_name", *WISHES, *TIES, "alternatives"
 
 _LATER = frozenset(
     {
-        "after",
         "backfill",
         "checkpoint",
-        "depends_on",
         "group",
         "schedule",
         "weight",
@@ -38,6 +36,8 @@ _MEANT = {
     "queue_timeout": "max_wait",
     "ttl": "max_wait",
     "preemptible": "max_preemptions",
+    "after": "depends_on",
+    "dependencies": "depends_on",
     "mutex": "serial_key",
     "concurrency_key": "serial_key",
     "concurrency_limit": "serial_limit",
@@ -48,7 +48,7 @@ _MEANT = {
     "retry": "retries",
     "retry_policy": "retries",
 }
-_IN_JSON = frozenset({"alternatives", "array", "hold", "retries"})
+_IN_JSON = frozenset({"alternatives", "array", "depends_on", "hold", "retries"})
 _TRANSPORT_PREFIXES = ("goog", "logging.googleapis.com/", "CloudPubSub", "ce-", "x-goog-")
 _TRANSPORT_NAMES = frozenset({"traceparent", "tracestate", "baggage", "content-type", "Content-Type"})
 

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from poolqueue.scheduling import members
 from poolqueue.scheduling.changes import NOTHING, Effect
+from poolqueue.scheduling.dependants import waits_for_told
+from poolqueue.scheduling.dependency import Dependency
 from poolqueue.scheduling.events import Event, Noted
 from poolqueue.scheduling.holds import held, is_held_for, released
 from poolqueue.scheduling.jobs import NOTE_CHARACTERS, Hold, Job, Outcome, Reason, State, move
@@ -287,23 +289,24 @@ def _clock(at: datetime) -> str:
 @dataclass(frozen=True, kw_only=True)
 class RetryAsked:
     """A job that ended waits again, as if it had just arrived, perhaps with other terms; its history, its
-    sequence and its attempts go on.
+    sequence and its attempts go on. `waits_for` are those that it depends on and that have not ended.
     """
 
     key: str
     order: Order
     terms: Mapping[str, Any] = field(default_factory=dict)
+    waits_for: tuple[Dependency, ...] = ()
 
     def objection(self, job: Job, now: datetime) -> Objection | None:
         if job.state is not State.ENDED:
             return Refusal(told=f"only a job that has ended can be retried: it is {job.state.value}")
-        if job.history[0].state is State.ENDED:
+        if job.history[0].state is State.ENDED and job.outcome is Outcome.REJECTED:
             return Refusal(told="it was refused before it ever waited: publish it again, corrected")
         return _over_at_once(replace(_anew(job, now), **self.terms), now)
 
     def made(self, job: Job, now: datetime) -> Job:
         told = terms_told(job, self.terms)
-        return move(
+        again = move(
             _anew(job, now),
             State.QUEUED,
             at=now,
@@ -312,6 +315,10 @@ class RetryAsked:
             command=self.order.command,
             **_differing(job, self.terms),
         )
+        if not self.waits_for:
+            return again
+        hold = Hold(reason=Reason.WAITS_FOR_JOBS, at=now, note=waits_for_told(self.waits_for))
+        return held(replace(again, waits_for=self.waits_for), hold)
 
 
 def _anew(job: Job, now: datetime) -> Job:

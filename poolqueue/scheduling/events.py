@@ -174,6 +174,21 @@ class Learned:
     tokens: frozenset[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class DependantsDue:
+    """A job has ended, and others depend on it that are to learn of it."""
+
+    key: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class DependantsSettled:
+    """All who depended on the job know that it has ended."""
+
+    key: str
+
+
 Event = (
     Reserved
     | Released
@@ -192,6 +207,8 @@ Event = (
     | SuitorsCalled
     | RunEnded
     | Learned
+    | DependantsDue
+    | DependantsSettled
 )
 
 
@@ -237,6 +254,10 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
             return replace(resource, outcomes=dict([*outcomes.items()][-OUTCOMES_LIMIT:]))
         case Learned(tokens=tokens):
             return replace(resource, outcomes={t: r for t, r in resource.outcomes.items() if t not in tokens})
+        case DependantsDue(key=key, at=at):
+            return replace(resource, unsettled={**resource.unsettled, key: at})
+        case DependantsSettled(key=key):
+            return replace(resource, unsettled={k: at for k, at in resource.unsettled.items() if k != key})
         case unreachable:
             assert_never(unreachable)
 

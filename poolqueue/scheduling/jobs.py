@@ -10,6 +10,7 @@ from typing import Any
 
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.arrays import Array, member_of
+from poolqueue.scheduling.dependency import Dependency, OnFailed
 from poolqueue.scheduling.failures import Failure
 from poolqueue.scheduling.retries import NO_RETRIES, Retries
 from poolqueue.scheduling.serial_keys import Serial
@@ -51,7 +52,10 @@ class Reason(StrEnum):
     ID_TAKEN = "id_taken"
     NOT_ALLOWED = "not_allowed"
     TOO_MANY_WAITING = "too_many_waiting"
+    UNKNOWN_JOB = "unknown_job"
+    DEPENDENCY_FAILED = "dependency_failed"
     ON_HOLD = "on_hold"
+    WAITS_FOR_JOBS = "waits_for_jobs"
     DEADLINE_PASSED = "deadline_passed"
     WAITED_TOO_LONG = "waited_too_long"
     NO_MATCHING_POOL = "no_matching_pool"
@@ -171,6 +175,8 @@ class Job:
     `returned` is when it came back to the queue after it had ended, `arrived` since when it waits in it.
     `holds` keep it from being considered, at most one of each reason: while there are any it is HELD, or is
     to be once its attempt is cancelled.
+    `depends_on` are the request's; `waits_for` are those of them that are still to end. `dependants` are the
+    ids of the jobs of its team that are to learn of its end.
     `inbox` marks what the next cycle must take up: a new job, or one whose `ending` was only noted.
     `variant` tells the record of a refused request apart from the job that already has its id.
     An `array` stands for many jobs, its members, whose ids are made of its own. At most `max_parallel`
@@ -224,6 +230,10 @@ class Job:
     returned: datetime | None = None
     array: Array | None = None
     max_parallel: int | None = None
+    depends_on: tuple[Dependency, ...] = ()
+    on_failed_dependency: OnFailed = OnFailed.END
+    waits_for: tuple[Dependency, ...] = ()
+    dependants: tuple[str, ...] = ()
 
     @property
     def arrived(self) -> datetime:
@@ -278,7 +288,14 @@ def record(job: Job, *, at: datetime) -> Job:
 
 def record_refused(job: Job, *, at: datetime, reason: Reason, note: str) -> Job:
     """The only entry of a refused request's history: it ended, rejected."""
-    ended = replace(job, outcome=Outcome.REJECTED, ended=at, inbox=False)
+    return record_ended(job, at=at, outcome=Outcome.REJECTED, reason=reason, note=note)
+
+
+def record_ended(job: Job, *, at: datetime, outcome: Outcome, reason: Reason, note: str) -> Job:
+    """The only entry of a history that is over as it begins."""
+    ended = replace(
+        job, outcome=outcome, ended=at, inbox=False, holds=(), waits_for=(), error=job.error or note
+    )
     return _enter(ended, State.ENDED, at=at, reason=reason, note=note)
 
 

@@ -208,7 +208,8 @@ class Resource:
     `surplus` are replicas held by others; `shards` is the number of its queue documents. `uses` are per team,
     `promises` per key of a waiting job. `suitors` are the keys of resources whose queues hold jobs that
     would come here, to be told when replicas come free. `pauses` are those of the installation, as far as
-    they came here.
+    they came here. `unsettled` are keys of ended jobs whose dependants may not know
+    of it yet, and since when.
     `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from.
     """
 
@@ -233,6 +234,7 @@ class Resource:
     promises: Mapping[str, Promise] = field(default_factory=dict)
     overtakings: Overtakings = Overtakings()
     suitors: tuple[str, ...] = ()
+    unsettled: Mapping[str, datetime] = field(default_factory=dict)
     outcomes: Mapping[str, Ran] = field(default_factory=dict)
     pauses: Pauses = NO_PAUSES
 
@@ -273,6 +275,7 @@ def is_forgettable(resource: Resource) -> bool:
 
     It also says how many documents its queue has, so one with several stays.
     """
-    needed = resource.reservations or resource.waiting or resource.drained or resource.unannounced
+    needed = resource.reservations or resource.waiting or resource.drained
+    is_told = not (resource.unannounced or resource.unsettled)
     was_missing = resource.state == "MISSING" and resource.observed_at is not None
-    return was_missing and not needed and resource.shards == 1
+    return was_missing and not needed and is_told and resource.shards == 1

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from poolqueue.announcing import Announcement, announce
-from poolqueue.cycle import Elsewhere, settle
+from poolqueue.cycle import Elsewhere, settle, settle_dependants
 from poolqueue.ending import ended_change
 from poolqueue.observation import is_ours, observed
 from poolqueue.ports import (
@@ -116,6 +116,7 @@ class ResourceSweep:
             if self._allowance.is_over():
                 return
             self._cancel(custom_job)
+        self._settle_dependants()
 
     def _settle(self, changes: Sequence[Change], events: Sequence[Event]) -> None:
         """What was observed goes with the first commit; the last one admits."""
@@ -160,6 +161,15 @@ class ResourceSweep:
             missing=[r for token, r in reservations.items() if token not in own],
             stray=stray,
         )
+
+    def _settle_dependants(self) -> None:
+        """Of jobs whose end was committed by somebody who may not have lived to tell who waits for it."""
+        grace = self._system.settings.timing.announce_grace
+        for key, since in self._resource.unsettled.items():
+            if self._allowance.is_over():
+                return
+            if self._now - since > grace:
+                settle_dependants(self._system, key, deadline=self._allowance.deadline, home=self._name)
 
     # --- listed, and reserved
 

@@ -53,6 +53,7 @@ def _resources() -> list[dict]:
         resource("weighed", pool("cpu", CPU, 8)),
         resource("lent", pool("cpu", CPU, 2)),
         resource("tried", pool("cpu", CPU, 2)),
+        *(resource(name, pool("cpu", CPU, 2)) for name in ("tied", "tied-beside", "keyed", "keyed-beside")),
         resource("reordered", pool("cpu", CPU, 2)),
         resource("enlarged", pool("small", CPU, 1), pool("large", LARGE, 1)),
         resource("spared", pool("cpu", CPU, 1)),

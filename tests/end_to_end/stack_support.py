@@ -27,6 +27,7 @@ GPU = {"machineType": "n1-standard-4", "acceleratorType": "NVIDIA_TESLA_T4", "ac
 PATIENCE_SECONDS = 60.0
 FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept")
 UNTIL_FINISHED = ["sleep", "600"]
+FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept")
 
 
 def worker_pool_spec(*command: str, machine: Mapping[str, Any] = CPU, replicas: int = 1) -> dict[str, Any]:
@@ -159,10 +160,10 @@ def wait_until_running(stack: Stack, job_id: str, *, team: str = "research") -> 
     return found
 
 
-def finish(stack: Stack, job_id: str, *, team: str = "research") -> None:
-    """End a running custom job well."""
+def finish(stack: Stack, job_id: str, state: str = "SUCCEEDED", *, team: str = "research") -> None:
+    """End a running custom job, well unless it is said otherwise."""
     life = wait_until_running(stack, job_id, team=team)
-    stack.command_stand_in("finish", custom_job=life.custom_job, state="JOB_STATE_SUCCEEDED")
+    stack.command_stand_in("finish", custom_job=life.custom_job, state=f"JOB_STATE_{state}")
 
 
 def logged(stack: Stack, function: str, event: str) -> list[dict[str, Any]]:

@@ -244,3 +244,42 @@ def test_where_no_settings_are_known_a_topic_is_enough_to_publish_but_a_dry_run_
         assert "to which topic?" in poolctl("submit", path, exit_code=Exit.USAGE)
         poolctl("submit", path, "--topic", "job-requests")
         assert installation.job("one").state is State.SUBMITTED
+
+
+# --- ties ------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_says_what_a_job_would_wait_for(
+    installation: Installation, poolctl: Poolctl, file_of: Callable[[Any], str]
+) -> None:
+    installation.ask(request("a"))
+    told = poolctl("submit", file_of(request("b", depends_on=["a"])), "--team", "research", "--dry-run")
+
+    assert "waits for a; what follows is as if it were released now" in " ".join(told.split())
+    assert installation.job("a").dependants == ()
+
+
+def test_a_dry_run_says_that_a_job_would_end_at_once(
+    installation: Installation, poolctl: Poolctl, file_of: Callable[[Any], str]
+) -> None:
+    installation.ask(request("a"))
+    installation.finish("a", "FAILED")
+    (trial,) = tried(
+        poolctl,
+        file_of(request("b", depends_on=["a"])),
+        "--team",
+        "research",
+        exit_code=Exit.REFUSED,
+    )
+
+    assert trial["refused_for"] == "dependency_failed"
+    assert trial["problems"][0]["problem"] == "it was to start once a had succeeded, which failed"
+
+
+def test_a_dry_run_knows_who_has_a_serial_key(
+    installation: Installation, poolctl: Poolctl, file_of: Callable[[Any], str]
+) -> None:
+    installation.ask(request("a", serial_key="resnet"))
+    told = poolctl("submit", file_of(request("b", serial_key="resnet")), "--team", "research", "--dry-run")
+
+    assert "serial key resnet: 1 at a time; a has it" in " ".join(told.split())

@@ -183,6 +183,18 @@ def test_a_job_without_a_key_costs_nothing_for_keys(installation: Installation) 
     assert beside_keys.writes == meter.cost.writes
 
 
+def test_members_of_an_array_share_its_key(installing: Installing) -> None:
+    here = installing(pools=[pool(replicas=5)])
+    here.ask(request("many", array={"size": 3}, **KEY, serial_limit=2))
+    members = [f"many.{n}" for n in range(3)]
+
+    assert at_work(here, *members[:2]) == members[:2]
+    assert holders(here) == members[:2]
+    here.finish(members[0])
+    assert holders(here) == members[1:]
+    check(here, *members)
+
+
 # --- several resources -----------------------------------------------------------------------------------
 
 

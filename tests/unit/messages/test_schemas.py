@@ -82,6 +82,8 @@ VALID: list[dict[str, Any]] = [
     {"alternatives": ["any"], "custom_job": HOMELESS},
     {"serial_key": "models/ResNet-50@v2", "custom_job": custom_job()},
     {"serial_key": "k", "serial_limit": 1_000, "custom_job": custom_job()},
+    {"depends_on": ["a", {"job_id": "b", "after": "end"}, {"job_id": "c"}], "custom_job": custom_job()},
+    {"depends_on": ["a"], "on_failed_dependency": "release", "custom_job": custom_job()},
 ]
 
 INVALID: list[dict[str, Any]] = [
@@ -109,6 +111,14 @@ INVALID: list[dict[str, Any]] = [
     {"max_preemptions": -1, "custom_job": custom_job()},
     {"max_preemptions": "many", "custom_job": custom_job()},
     {"serial_key": "", "custom_job": custom_job()},
+    {"depends_on": "a", "custom_job": custom_job()},
+    {"depends_on": [], "custom_job": custom_job()},
+    {"depends_on": ["A"], "custom_job": custom_job()},
+    {"depends_on": [{"after": "end"}], "custom_job": custom_job()},
+    {"depends_on": [{"job_id": "a", "after": "start"}], "custom_job": custom_job()},
+    {"depends_on": [{"job_id": "a", "of": "end"}], "custom_job": custom_job()},
+    {"depends_on": ["a"], "on_failed_dependency": "cancel", "custom_job": custom_job()},
+    {"on_failed_dependency": "end", "custom_job": custom_job()},
     {"serial_key": 7, "custom_job": custom_job()},
     {"serial_key": "two words", "custom_job": custom_job()},
     {"serial_key": "k" * 129, "custom_job": custom_job()},

@@ -37,7 +37,7 @@ def test_a_setting_given_twice_must_be_the_same() -> None:
     assert paths(refused(message, {"priority": "8"})) == ["attributes.priority"]
 
 
-@pytest.mark.parametrize("setting", ["depends_on", "group"])
+@pytest.mark.parametrize("setting", ["group", "schedule"])
 def test_settings_of_later_versions_are_refused_not_ignored(setting: str) -> None:
     (problem,) = refused(custom_job(), {setting: "x"})
 

@@ -6,6 +6,7 @@ import pytest
 
 from poolqueue.messages import JobRequest
 from poolqueue.requests.ties import Ties
+from poolqueue.scheduling.dependency import After, Dependency, OnFailed
 from poolqueue.scheduling.serial_keys import Serial
 from tests.unit.messages.building import accepted, custom_job, paths, refused
 
@@ -60,3 +61,70 @@ def test_another_key_or_limit_is_other_content() -> None:
 
     assert len(digests) == 4
     assert tied(serial_key="k").digest == tied(serial_key="k", serial_limit=1).digest
+
+
+# --- dependencies ----------------------------------------------------------------------------------------
+
+
+def test_dependencies_are_ids_or_say_after_what() -> None:
+    ties = tied(depends_on=["a", {"job_id": "b", "after": "failure"}, {"job_id": "c"}]).ties
+
+    assert ties.depends_on == (
+        Dependency(job_id="a"),
+        Dependency(job_id="b", after=After.FAILURE),
+        Dependency(job_id="c", after=After.SUCCESS),
+    )
+    assert ties.on_failed_dependency is OnFailed.END
+
+
+def test_dependencies_may_be_an_attribute_in_json() -> None:
+    attributes = {"depends_on": '["a", {"job_id": "b", "after": "end"}]', "on_failed_dependency": "release"}
+    ties = accepted(custom_job(), attributes).ties
+
+    assert [each.job_id for each in ties.depends_on] == ["a", "b"]
+    assert ties.on_failed_dependency is OnFailed.RELEASE
+
+
+@pytest.mark.parametrize("given", ["a", [], {"job_id": "a"}, 7, [f"j{n}" for n in range(101)]])
+def test_dependencies_are_a_list(given: object) -> None:
+    assert at_fault(depends_on=given) == ["depends_on"]
+
+
+@pytest.mark.parametrize(
+    ("given", "path"),
+    [
+        ("A", "depends_on[1]"),
+        (7, "depends_on[1]"),
+        ("a/b", "depends_on[1]"),
+        ({}, "depends_on[1].job_id"),
+        ({"job_id": ""}, "depends_on[1].job_id"),
+        ({"job_id": "b", "after": "start"}, "depends_on[1].after"),
+        ({"job_id": "b", "after": ["end"]}, "depends_on[1].after"),
+        ({"job_id": "b", "when": "end"}, "depends_on[1].when"),
+        ("a", "depends_on[1]"),
+        ({"job_id": "a", "after": "end"}, "depends_on[1]"),
+    ],
+)
+def test_a_dependency_is_told_where_it_is_wrong(given: object, path: str) -> None:
+    assert at_fault(depends_on=["a", given]) == [path]
+
+
+def test_a_job_does_not_depend_on_itself() -> None:
+    assert at_fault(job_id="j", depends_on=["a", "j"]) == ["depends_on[1]"]
+
+
+@pytest.mark.parametrize("given", ["cancel", "", 1, True, ["end"]])
+def test_what_a_failed_dependency_does_is_known(given: object) -> None:
+    assert at_fault(depends_on=["a"], on_failed_dependency=given) == ["on_failed_dependency"]
+
+
+def test_a_failed_dependency_needs_dependencies() -> None:
+    assert at_fault(on_failed_dependency="release") == ["on_failed_dependency"]
+
+
+def test_the_order_of_dependencies_is_no_content() -> None:
+    both = [tied(depends_on=each).digest for each in (["a", "b"], [{"job_id": "b", "after": "success"}, "a"])]
+
+    assert both[0] == both[1]
+    assert both[0] != tied(depends_on=["a", "b"], on_failed_dependency="release").digest
+    assert both[0] != tied(depends_on=["a"]).digest

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.dependency import After, Dependency, OnFailed
 from poolqueue.scheduling.failures import BadEnd, Failure
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
 from poolqueue.scheduling.pace import Pace
@@ -107,6 +108,9 @@ FAILURES = st.builds(
     is_charged=st.booleans(),
     rule=MAYBE_COUNTS,
 )
+DEPENDENCIES = st.lists(st.builds(Dependency, job_id=IDS, after=st.sampled_from(After)), max_size=3).map(
+    tuple
+)
 JOBS = st.builds(
     Job,
     team=IDS,
@@ -151,6 +155,10 @@ JOBS = st.builds(
     serial=SERIALS,
     retries=RETRIES,
     failures=st.lists(FAILURES, max_size=2).map(tuple),
+    depends_on=DEPENDENCIES,
+    on_failed_dependency=st.sampled_from(OnFailed),
+    waits_for=DEPENDENCIES,
+    dependants=st.lists(IDS, max_size=3).map(tuple),
 )
 RESERVATIONS = st.builds(
     Reservation,
@@ -183,6 +191,7 @@ RANS = st.builds(
 )
 RESOURCES = st.builds(
     Resource,
+    unsettled=st.dictionaries(IDS, TIMES, max_size=2),
     outcomes=st.dictionaries(TOKENS, RANS, max_size=3),
     name=st.just("projects/demo-p/locations/us-central1/persistentResources/shared"),
     state=st.sampled_from(["RUNNING", "MISSING", "ERROR"]),
