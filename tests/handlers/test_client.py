@@ -221,3 +221,30 @@ def test_a_command_that_is_refused_says_why(installation: Installation) -> None:
 
     with pytest.raises(CommandRefused, match="this topic commands jobs of team vision"):
         handle.cancel("by the wrong door")
+
+
+def test_an_array_has_one_handle_for_all_its_jobs(installation: Installation) -> None:
+    queue = client(installation)
+    handle = queue.enqueue(request("sweep"), array={"size": 3, "max_parallel": 2})
+    started = handle.status()
+    for number in range(3):
+        installation.finish(f"sweep.{number}")
+    ended = handle.wait(1)
+
+    assert started.state is State.RUNNING
+    assert (ended.outcome, ended.note) == (Outcome.SUCCEEDED, "3 succeeded")
+    assert queue.handle("sweep.2").wait(1).custom_job is not None
+
+
+def test_a_whole_array_is_cancelled_by_its_handle(installation: Installation) -> None:
+    handle = client(installation).enqueue(request("stopped"), array={"size": 5})
+
+    assert "cancel" in handle.cancel("wrong grid")
+
+
+def test_a_job_that_is_held_waits_for_its_release(installation: Installation) -> None:
+    handle = client(installation).enqueue(request("held"), hold=True)
+
+    assert (handle.status().state, handle.status().reason) == (State.HELD, "on_hold")
+    installation.command(kind="release", job_id="held", team="research")
+    assert handle.status().state is State.SUBMITTED
