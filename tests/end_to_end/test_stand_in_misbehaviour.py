@@ -37,6 +37,25 @@ def create(stand_in: StandIn, project: str, *, name: str = "job", timeout: float
     return job.name
 
 
+def test_a_job_may_end_with_any_error_once_it_runs_or_before(tmp_path: Path, demo_project: str) -> None:
+    internal = {"code": 13, "message": "Internal error occurred for the current attempt"}
+    full = {"code": 8, "message": "Resources are insufficient in region: us-central1."}
+    endings = [
+        {"display_name": "spoiled", **internal},
+        {"display_name": "full", **full, "before_running": True},
+    ]
+    with start(tmp_path, demo_project, pool(3), behaviour={**SIMULATED, "endings": endings}) as stand_in:
+        for name, error in (("spoiled", internal), ("full", full)):
+            custom_job = create(stand_in, demo_project, name=name)
+            wait_for_state(stand_in, custom_job, "FAILED")
+            seen = client(stand_in).get_custom_job(name=custom_job)
+            assert {"code": seen.error.code, "message": seen.error.message} == error
+            assert (seen.start_time is not None) == (name == "spoiled")
+
+        usual = create(stand_in, demo_project, name="usual")
+        wait_for_state(stand_in, usual, "RUNNING")
+
+
 def test_over_capacity_may_be_rejected(tmp_path: Path, demo_project: str) -> None:
     behaviour = {**SIMULATED, "over_capacity": "reject"}
     with start(tmp_path, demo_project, pool(1), behaviour=behaviour) as stand_in:

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from handlers import job_ended
+from poolqueue.cli.dry_run import Asked, DryRun, Variations
+from poolqueue.cli.dry_run_shown import facts_of
 from poolqueue.records import read_run_times, run_times_path
 from poolqueue.scheduling.jobs import Outcome, Reason, State
 from poolqueue.scheduling.retries import charged
+from poolqueue.viewing.reading import Reader
 from tests.support.installation import DISK, GPU, SMALL, Installation, pool, request, worker_pool_spec
 from tests.support.soundness import check
 
@@ -359,3 +362,75 @@ def test_applied_retries_count_for_the_jobs_that_come_after(installation: Instal
     assert installation.job("before").outcome is Outcome.FAILED
     assert installation.job("after").reason is Reason.RETRIED
     assert "the team's rule 1 (exit code 1)" in str(installation.job("after").history[-1].note)
+
+
+# --- beside other capabilities ---------------------------------------------------------------------------
+
+
+def test_a_member_of_an_array_is_tried_again_by_itself(here: Installation) -> None:
+    here.ask(request("sweep", array={"size": 2}, retries={"attempts": 2, **SOON}))
+    here.sweep()
+    here.finish("first")
+    fail(here, "sweep.0", EXITED)
+    pause_is_over(here)
+
+    assert (here.job("sweep.0").attempt, charged(here.job("sweep.0").failures)) == (2, 1)
+    here.finish("sweep.0")
+    here.finish("sweep.1")
+    assert here.job("sweep").outcome is Outcome.SUCCEEDED
+    assert here.job("sweep.1").failures == ()
+
+
+def test_who_retries_a_job_by_hand_gives_it_all_its_attempts_anew(here: Installation) -> None:
+    here.ask(request("j", retries={"rules": [{"exit_code": 1, "retry": "never"}]}))
+    fail(here, "j", EXITED)
+    assert here.job("j").outcome is Outcome.FAILED
+
+    answer = here.command(kind="retry", job_id="j")
+
+    assert answer["result"] == "done", answer
+    assert here.job("j").failures == ()
+    here.finish("j")
+    assert here.job("j").outcome is Outcome.SUCCEEDED
+    check(here, "first", "j")
+
+
+def test_a_refused_create_is_tried_again_by_a_rule_about_its_class(here: Installation) -> None:
+    refusal = {
+        "method": "CreateCustomJob",
+        "status": 403,
+        "count": 1,
+        "message": "act as service account denied",
+    }
+    here.stand_in.behave(errors=[refusal])
+    here.ask(request("j", retries={"rules": [{"error": "PERMISSION_DENIED"}], **SOON}))
+    waiting = [entry for entry in here.job("j").history if entry.reason is Reason.RETRIED]
+    pause_is_over(here)
+
+    assert len(waiting) == 1
+    assert str(waiting[0].note).startswith("rule 1 (error PERMISSION_DENIED): retry; 1 of 3 attempts charged")
+    here.finish("j")
+    assert (here.job("j").outcome, here.job("j").attempt) == (Outcome.SUCCEEDED, 2)
+    check(here, "first", "j")
+
+
+def test_a_dry_run_holds_the_rules_against_what_is_there(here: Installation) -> None:
+    reader = Reader.of(here.documents, here.system.settings)
+    team = here.system.settings.teams[0]
+    run = DryRun(reader=reader, settings=here.system.settings, team=team, now=here.clock())
+
+    def tried(named: str) -> Any:
+        rules = [{"exit_code": 137, "retry": "once", "pool": named}]
+        body = json.dumps(request("j", retries={"rules": rules})).encode()
+        (trial,) = run.trials(Asked(data=body, attributes={}, default_job_id="d"), Variations())
+        return trial
+
+    assert "rule 1 (exit code 137): once, on pool large" in dict(
+        _swapped(facts_of(tried("large"), here.clock()))
+    )
+    (problem,) = tried("huge").problems
+    assert (problem.path, problem.problem) == ("retries.rules[0].pool", "there is no pool huge")
+
+
+def _swapped(facts: Any) -> Any:
+    return ((told, word) for word, told in facts)

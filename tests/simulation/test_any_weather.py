@@ -21,6 +21,7 @@ from infra.local.checker.lives import lives_of
 from poolqueue.ports import JOB_LABEL, CustomJobState, VertexUnavailable
 from poolqueue.records import queue_path, read_queue
 from poolqueue.scheduling.jobs import Job, Reason, State
+from poolqueue.scheduling.retries import charged
 from poolqueue.scheduling.serial_keys import Serial
 from tests.support.faults import Death, Killed, mortal
 from tests.support.installation import (
@@ -54,6 +55,13 @@ SETTINGS = {
     },
 }
 A_WEEK = "604800s"
+EXITED = "The replica workerpool0-0 exited with a non-zero status of"
+ERRORS: list[dict[str, Any]] = [
+    {},
+    *({"error": {"code": 3, "message": f"{EXITED} {code}."}} for code in (1, 2, 137)),
+    {"error": {"code": 3, "message": "The image could not be pulled."}},
+    {"error": {"code": 13, "message": "Internal error occurred for the current attempt"}},
+]
 
 
 class Weather:
@@ -79,7 +87,7 @@ class Weather:
     def blow(self) -> None:
         acts: list[tuple[int, Callable[[], None]]] = [
             (10, self._ask),
-            (8, self._end_one),
+            (14, self._end_one),
             (4, self._lose_a_line),
             (6, self._deliver_lines),
             (5, self._sweep),
@@ -134,7 +142,8 @@ class Weather:
     def _settings(self) -> dict[str, Any]:
         places, wishes = self._places(), self._wishes()
         places |= self._serial_key()
-        return {**places, **wishes, "job_spec": {**places["job_spec"], **wishes.get("job_spec", {})}}
+        job_spec = {**places["job_spec"], **wishes.get("job_spec", {})}
+        return {**places, **wishes, **self._retries(), "job_spec": job_spec}
 
     def _places(self) -> dict[str, Any]:
         """A home, and perhaps others in any order, some of them later."""
@@ -152,6 +161,20 @@ class Weather:
         if self._chance.random() < 0.6:
             return {}
         return {"serial_key": self._chance.choice("kl"), "serial_limit": self._chance.choice([1, 1, 2])}
+
+    def _retries(self) -> dict[str, Any]:
+        """Mostly with rules; a pool that a rule names may be too small by the time, or on no resource."""
+        attempts = self._chance.randint(2, 4)
+        rules = [
+            {"exit_code": 137, "pool": self._chance.choice(["small", "gpu"])},
+            {"error": "INVALID_ARGUMENT", "retry": "never"},
+            {"exit_code": [1, 2], "retry": self._chance.randint(0, attempts - 1), "backoff": "1m"},
+            {"outcome": ["failed", "expired"]},
+        ]
+        self._chance.shuffle(rules)
+        said = {"attempts": attempts, "infrastructure": self._chance.randint(0, 2), "backoff": "20s"}
+        some = {"rules": rules[: self._chance.randint(1, 4)]} if self._chance.random() < 0.6 else {}
+        return {"retries": {**said, **some}} if self._chance.random() < 0.9 else {}
 
     def _wishes(self) -> dict[str, Any]:
         """Mostly none. The longest `min_run` is longer than such a life."""
@@ -186,8 +209,8 @@ class Weather:
         with suppress(VertexUnavailable):
             running = [each for each in self._installation.alive() if each.state is CustomJobState.RUNNING]
             if running:
-                how = self._chance.choice(["SUCCEEDED", "FAILED"])
-                self._installation.end(self._chance.choice(running).name, how)
+                how, error = self._chance.choice([("SUCCEEDED", {}), *(("FAILED", each) for each in ERRORS)])
+                self._installation.end(self._chance.choice(running).name, how, **error)
 
     def _lose_a_line(self) -> None:
         lines = self._installation.log_lines
@@ -314,6 +337,18 @@ def see_that_all_is_well(
     no_more_of_a_key_ran_than_may(installation, weather)
     for job in jobs.values():
         nobody_was_preempted_who_must_not_be(job)
+        no_budget_was_exceeded(job)
+
+
+def no_budget_was_exceeded(job: Job) -> None:
+    """Each failure is of an attempt of its own, and was followed by a retry unless it was the last."""
+    attempts = [failure.attempt for failure in job.failures]
+    assert attempts == sorted(set(attempts)), job
+    assert charged(job.failures) <= max(1, job.retries.attempts), job
+    assert sum(not failure.is_charged for failure in job.failures) <= job.retries.infrastructure + 1, job
+    retried = [entry.attempt for entry in job.history if entry.reason is Reason.RETRIED]
+    ended_it = bool(attempts) and attempts[-1] == job.attempt and attempts[-1] not in retried
+    assert retried == (attempts[:-1] if ended_it else attempts), job
 
 
 def nobody_was_preempted_who_must_not_be(job: Job) -> None:

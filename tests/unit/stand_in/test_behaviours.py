@@ -23,6 +23,7 @@ def test_changes_merge_into_what_is_in_force() -> None:
         ({"over_capacity": "explode"}, "over_capacity"),
         ({"errors": [{"method": "*", "statsu": 500}]}, "errors.0.statsu"),
         ({"log_lines": {"loose": 1}}, "log_lines.loose"),
+        ({"endings": [{"code": 17, "message": "m"}]}, "endings.0.code"),
         ({"latency_seconds": {"*": -1}}, "latency_seconds.*"),
     ],
 )
@@ -84,3 +85,15 @@ def test_a_method_without_seconds_of_its_own_takes_those_of_all() -> None:
     assert seconds_of({"*": 1.0, "GetCustomJob": 2.0}, "GetCustomJob") == 2.0
     assert seconds_of({"*": 1.0}, "GetCustomJob") == 1.0
     assert seconds_of({}, "GetCustomJob") == 0.0
+
+
+def test_a_job_ends_by_force_as_often_as_asked_and_only_when_its_name_fits() -> None:
+    ending = {"display_name": "train-*", "code": 13, "message": "Internal error occurred", "count": 1}
+    it = Misbehaviour({"endings": [{**ending, "before_running": True}, ending]})
+
+    assert it.injected_ending("other", before_running=False) is None
+    for before_running in (True, False):
+        found = it.injected_ending("train-7", before_running=before_running)
+        assert found is not None
+        assert (found.code, found.before_running) == (13, before_running)
+        assert it.injected_ending("train-7", before_running=before_running) is None

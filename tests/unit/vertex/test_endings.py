@@ -3,7 +3,7 @@
 import pytest
 
 from poolqueue.ports import TERMINAL, CustomJobState
-from poolqueue.scheduling.endings import OUTCOMES, Ending, ending_of
+from poolqueue.scheduling.endings import OUTCOMES, SIGNS, Certainty, Ending, ending_of
 from poolqueue.scheduling.jobs import Outcome
 
 OUT_OF_MEMORY = "The replica workerpool0-0 ran out of memory."
@@ -34,6 +34,17 @@ QUOTA = f"The following quota metrics exceed quota limits: {QUOTA_METRIC}"
         ("FAILED", None, INSUFFICIENT, False, Ending.CAPACITY),
         ("FAILED", 8, QUOTA, False, Ending.CAPACITY),
         ("FAILED", 8, INSUFFICIENT, True, Ending.INFRASTRUCTURE),
+        ("FAILED", 13, EXITED, True, Ending.FAILED),
+        ("FAILED", 3, f"{EXITED} Traceback: internal error occurred", True, Ending.FAILED),
+        ("FAILED", 3, f"{EXITED} Traceback: resources are insufficient", False, Ending.FAILED),
+        ("FAILED", 3, f"{EXITED} NCCL: training operation timed out", True, Ending.FAILED),
+        (
+            "FAILED",
+            8,
+            "ran out-of-memory and exited with a non-zero status of 9(SIGKILL)",
+            False,
+            Ending.FAILED,
+        ),
         ("FAILED", 13, "", False, Ending.INFRASTRUCTURE),
         ("FAILED", 14, "", True, Ending.INFRASTRUCTURE),
         ("FAILED", None, "Internal error occurred for the current attempt", True, Ending.INFRASTRUCTURE),
@@ -57,3 +68,11 @@ def test_every_ending_but_lack_of_capacity_has_an_outcome():
     assert {ending for ending, outcome in OUTCOMES.items() if outcome is None} == {Ending.CAPACITY}
     assert set(OUTCOMES) == set(Ending)
     assert OUTCOMES[Ending.PARTIALLY_SUCCEEDED] is Outcome.SUCCEEDED
+
+
+def test_no_sign_is_hidden_behind_an_earlier_one_and_each_says_how_we_know_it():
+    shown = [(sign.text and sign.text.pattern, sign.codes, sign.ran) for sign in SIGNS]
+
+    assert len(shown) == len(set(shown))
+    assert {sign.certainty for sign in SIGNS} == set(Certainty)
+    assert all((sign.text is None) != (not sign.codes) for sign in SIGNS)
