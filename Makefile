@@ -12,6 +12,8 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A local stack is a dozen processes: without caches each of them compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test check generate bench probe-vertex lock clean
 .DEFAULT_GOAL := help
@@ -24,8 +26,8 @@ help: ## this list
 run: $(READY) ## the whole system on this machine with real training; KEEP=1 stays up, EMULATORS=google
 	@$(BIN)/python -m infra.local.run
 
-test: $(READY) ## all tests that this machine can run, naming the others; TESTS=... for some
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist=worksteal $(TESTS)
+test: $(READY) ## all tests that this machine can run, naming the others; TESTS=... for some, EXAMPLES=1000
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist=loadscope --no-loadscope-reorder $(TESTS)
 
 check: $(READY) ## format, lint, types, import arrows, generated files, Terraform's format
 	$(BIN)/ruff format --check .

@@ -1,4 +1,6 @@
-"""What every test shares: the `requires` marker, a project id of its own, and no process left behind."""
+"""What every test shares: the `requires` marker, a project id of its own, no process left behind, and its
+place in a distributed run.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,29 @@ import pytest
 
 from tests import leftover_processes
 from tests.requirements_of_tests import REQUIREMENTS, missing
+from tests.who_runs_what import ByScope, rank_of
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 
-# How long an example takes says how busy the machine is.
-hypothesis.settings.register_profile("pool-queue", deadline=None)
+# How long an example takes says how busy the machine is. Each run draws others; EXAMPLES=1000 draws more.
+EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
+hypothesis.settings.register_profile("pool-queue", deadline=None, max_examples=EXAMPLES)
 hypothesis.settings.load_profile("pool-queue")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     names = ", ".join(REQUIREMENTS)
     config.addinivalue_line("markers", f"requires(*names): what the machine must have; names are {names}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByScope | None:
+    return ByScope(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: rank_of(item.nodeid))
 
 
 @pytest.hookimpl(tryfirst=True)

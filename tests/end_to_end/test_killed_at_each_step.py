@@ -16,29 +16,22 @@ from poolqueue.ports import TOKEN_LABEL
 from poolqueue.scheduling.jobs import Outcome, Reason
 from tests.end_to_end.killing.deadly import Death, When
 from tests.end_to_end.killing.ground import Ground, at_once, wait_for
-from tests.end_to_end.killing.killed_stack import killed_stack
+from tests.end_to_end.killing.killed_stack import KilledStack, killed_stack
 
 Steps = Mapping[str, tuple[When, ...]]
 
 # What leaves something behind is worth two deaths; between two reads nothing changes outside.
-EFFECTS = dict.fromkeys(("documents.commit", "submitter.create", "publisher.publish_all"), tuple(When))
-ALL = {**EFFECTS, **dict.fromkeys(("documents.read", "documents.find"), (When.BEFORE,))}
+# Where less is asked, it is what the process did and never came to know: the rest is told by the others.
+EFFECTS = ("documents.commit", "submitter.create", "publisher.publish_all")
+BOTH = dict.fromkeys(EFFECTS, tuple(When))
+ALL = {**BOTH, **dict.fromkeys(("documents.read", "documents.find"), (When.BEFORE,))}
+AFTER = dict.fromkeys(EFFECTS, (When.AFTER,))
 RESOURCES = [f"r{number}" for number in range(60)]
+STACK_RESOURCES = ("lost", *When)
 SIGKILL = 9
+ALONE_OR_NOT = ["alone", "among rivals"]
 
 pytestmark = pytest.mark.timeout(240)
-
-WAYS = [
-    pytest.param(Kind.EMBEDDED, ALL, False, id="alone"),
-    pytest.param(Kind.EMBEDDED, ALL, True, id="among rivals"),
-    pytest.param(
-        Kind.GOOGLE,
-        EFFECTS,
-        True,
-        id="among rivals, Google's emulators",
-        marks=pytest.mark.requires("google_emulators"),
-    ),
-]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +66,20 @@ def an_end(ground: Ground, resource: str) -> tuple[Delivery, list[str]]:
     return ground.line_of(custom_job), [first, following]
 
 
-@pytest.mark.parametrize(("kind", "steps", "meets_rival"), WAYS)
+@pytest.mark.parametrize(
+    ("kind", "steps", "meets_rival"),
+    [
+        pytest.param(Kind.EMBEDDED, ALL, False, id="alone"),
+        pytest.param(Kind.EMBEDDED, BOTH, True, id="among rivals"),
+        pytest.param(
+            Kind.GOOGLE,
+            AFTER,
+            True,
+            id="among rivals, Google's emulators",
+            marks=pytest.mark.requires("google_emulators"),
+        ),
+    ],
+)
 def test_while_it_handles_a_request_that_is_delivered_again(
     kind: Kind, steps: Steps, meets_rival: bool, tmp_path: Path, demo_project: str
 ) -> None:
@@ -83,22 +89,22 @@ def test_while_it_handles_a_request_that_is_delivered_again(
         see_that_one_sweep_repairs_all(ground, cases)
 
 
-@pytest.mark.parametrize(("kind", "steps", "meets_rival"), WAYS[:2])
+@pytest.mark.parametrize(("steps", "meets_rival"), [(BOTH, False), (AFTER, True)], ids=ALONE_OR_NOT)
 def test_while_it_handles_an_end_whose_log_line_is_delivered_again(
-    kind: Kind, steps: Steps, meets_rival: bool, tmp_path: Path, demo_project: str
+    steps: Steps, meets_rival: bool, tmp_path: Path, demo_project: str
 ) -> None:
-    with Ground(kind, tmp_path, demo_project, resources=RESOURCES) as ground:
+    with Ground(Kind.EMBEDDED, tmp_path, demo_project, resources=RESOURCES) as ground:
         cases = kill_at_each(steps, ground, an_end, meets_rival=meets_rival)
         at_once(ground.deliver, [case.delivery for case in cases])
         see_that_one_sweep_repairs_all(ground, cases)
 
 
-@pytest.mark.parametrize("meets_rival", [False, True], ids=["alone", "among rivals"])
+@pytest.mark.parametrize("meets_rival", [False, True], ids=ALONE_OR_NOT)
 def test_while_it_handles_an_end_whose_log_line_is_lost(
     meets_rival: bool, tmp_path: Path, demo_project: str
 ) -> None:
     with Ground(Kind.EMBEDDED, tmp_path, demo_project, resources=RESOURCES) as ground:
-        cases = kill_at_each(EFFECTS, ground, an_end, meets_rival=meets_rival)
+        cases = kill_at_each(AFTER, ground, an_end, meets_rival=meets_rival)
         see_that_one_sweep_repairs_all(ground, cases)
 
 
@@ -202,42 +208,47 @@ def end_job(ground: Ground, job_id: str) -> None:
 # --- the same with real functions
 
 
-def test_a_worker_killed_after_its_create_call_is_replaced_and_a_sweep_finds_the_custom_job(
-    tmp_path: Path,
-) -> None:
-    with killed_stack(tmp_path) as system:
-        function = system.stack.functions["job_requested"]
-        before = function.workers()
-        system.order(Death(call="submitter.create", number=1, when=When.AFTER))
-        system.ask("killed")
-        system.wait_for_death()
-        wait_for(lambda: set(function.workers()) - set(before), "another worker")
-
-        system.sweep_after_quiet_period()
-        system.wait_running("killed")
-
-        system.finish("killed")
-        system.wait_ended("killed")
-        assert system.lives("killed") == ["SUCCEEDED"]
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KilledStack]:
+    """In the end the checker must find nothing wrong in all that the tests made it do."""
+    with killed_stack(tmp_path_factory.mktemp("killed"), resources=STACK_RESOURCES) as system:
+        yield system
         system.stack.report().assert_nothing_found()
+
+
+def test_a_worker_killed_after_its_create_call_is_replaced_and_a_sweep_finds_the_custom_job(
+    stack: KilledStack,
+) -> None:
+    function = stack.stack.functions["job_requested"]
+    before = function.workers()
+    stack.order(Death(call="submitter.create", number=1, when=When.AFTER))
+    stack.ask("killed", "lost")
+    stack.wait_for_death()
+    wait_for(lambda: set(function.workers()) - set(before), "another worker")
+
+    stack.sweep_after_quiet_period()
+    stack.wait_running("killed")
+
+    stack.finish("killed")
+    stack.wait_ended("killed")
+    assert stack.lives("killed") == ["SUCCEEDED"]
 
 
 @pytest.mark.parametrize("when", list(When))
 def test_a_machine_lost_while_it_records_an_end_is_replaced_and_the_next_job_starts_without_a_sweep(
-    when: When, tmp_path: Path
+    when: When, stack: KilledStack
 ) -> None:
-    with killed_stack(tmp_path) as system:
-        system.ask("first")
-        system.wait_running("first")
-        system.ask("next")
-        system.order(Death(call="documents.commit", number=1, when=when, whole_group=True))
-        system.finish("first")
-        system.wait_for_death()
-        system.stack.kill("job_ended")
-        system.stack.restart("job_ended")
+    first, following = f"first-{when}", f"next-{when}"
+    stack.ask(first, when)
+    stack.wait_running(first)
+    stack.ask(following, when)
+    stack.order(Death(call="documents.commit", number=1, when=when, function="job_ended", whole_group=True))
+    stack.finish(first)
+    stack.wait_for_death()
+    stack.stack.kill("job_ended")
+    stack.stack.restart("job_ended")
 
-        system.wait_ended("first")
-        system.finish("next")
-        system.wait_ended("next")
-        assert (system.lives("first"), system.lives("next")) == (["SUCCEEDED"], ["SUCCEEDED"])
-        system.stack.report().assert_nothing_found()
+    stack.wait_ended(first)
+    stack.finish(following)
+    stack.wait_ended(following)
+    assert (stack.lives(first), stack.lives(following)) == (["SUCCEEDED"], ["SUCCEEDED"])

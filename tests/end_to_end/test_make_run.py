@@ -112,16 +112,19 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
 @pytest.mark.requires("linux", "curl")
 @pytest.mark.parametrize(
-    ("kind", "commands"),
+    ("kind", "commands", "end"),
     [
-        ("embedded", ("curl ", "python ", "poolctl ")),
+        ("embedded", ("curl ", "python ", "poolctl "), signal.SIGINT),
         pytest.param(
-            "google", ("curl ", "gcloud "), marks=pytest.mark.requires("google_emulators", "gcloud")
+            "google",
+            ("curl ", "gcloud "),
+            signal.SIGTERM,
+            marks=pytest.mark.requires("google_emulators", "gcloud"),
         ),
     ],
 )
 def test_it_ends_well_and_stays_up_for_what_is_published_as_it_says(
-    start: Callable[..., Run], kind: str, commands: tuple[str, ...]
+    start: Callable[..., Run], kind: str, commands: tuple[str, ...], end: signal.Signals
 ) -> None:
     run = start(KEEP="1", EMULATORS=kind)
 
@@ -142,14 +145,12 @@ def test_it_ends_well_and_stays_up_for_what_is_published_as_it_says(
     assert "messageIds" in done.stdout
     run.wait_for_output(r"ends everything\.(.|\n)* succeeded\b(.|\n)* succeeded\b")
 
-    assert run.end(signal.SIGINT) == 0
+    assert run.end(end) == 0
     run.assert_nothing_left()
 
 
 @pytest.mark.requires("linux")
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
 def test_ended_in_the_middle_it_leaves_no_process(
     start: Callable[..., Run], number: signal.Signals, code: int
 ) -> None:

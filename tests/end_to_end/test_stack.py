@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from infra.local.processes import NotReady
 from infra.local.stack import Plan, Stack, start_stack
+from infra.local.stack.plan import FUNCTIONS
 
 SECONDS = 60.0
 
@@ -39,34 +40,44 @@ def succeeded(stack: Stack) -> set[str]:
     return {each["job_id"] for each in announced if each.get("outcome") == "succeeded"}
 
 
-def test_two_systems_side_by_side_know_nothing_of_each_other(tmp_path: Path) -> None:
-    with start_stack(tmp_path / "one") as one, start_stack(tmp_path / "two") as two:
-        one.publish("job-requests", request("a"))
-        two.publish("job-requests", request("b"))
-        wait(lambda: succeeded(one) and succeeded(two), "both jobs")
-        assert (succeeded(one), succeeded(two)) == ({"a"}, {"b"})
-        one.report().assert_nothing_found()
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    plan = Plan(functions={"job_requested": 2}, sweep_seconds=None)
+    with start_stack(tmp_path_factory.mktemp("stack"), plan) as started:
+        yield started
+        started.report().assert_nothing_found()
 
 
-def test_a_killed_function_takes_what_was_published_meanwhile_once_it_is_back(tmp_path: Path) -> None:
-    plan = Plan(functions={"job_requested": 3}, sweep_seconds=None)
-    with start_stack(tmp_path, plan) as stack:
-        assert len(stack.functions["job_requested"].workers()) == 3
-        assert len(stack.functions["swept"].workers()) == 1
-        stack.kill("job_requested")
-        assert stack.functions["job_requested"].workers() == []
-        stack.publish("job-requests", request("a"))
-        stack.restart("job_requested")
-        wait(lambda: succeeded(stack) == {"a"}, "the job")
+def test_every_function_has_as_many_workers_as_planned(stack: Stack) -> None:
+    workers = {name: len(each.workers()) for name, each in stack.functions.items()}
+
+    assert workers == {**dict.fromkeys(FUNCTIONS, 1), "job_requested": 2}
 
 
-def test_a_worker_that_dies_is_replaced(tmp_path: Path) -> None:
-    with start_stack(tmp_path) as stack:
-        [worker] = stack.functions["job_requested"].workers()
-        stack.kill_worker("job_requested", worker)
-        wait(lambda: worker not in (new := stack.functions["job_requested"].workers()) and new, "another")
-        stack.publish("job-requests", request("a"))
-        wait(lambda: succeeded(stack) == {"a"}, "the job")
+def test_two_systems_side_by_side_know_nothing_of_each_other(stack: Stack, tmp_path: Path) -> None:
+    with start_stack(tmp_path) as other:
+        stack.publish("job-requests", request("here"))
+        other.publish("job-requests", request("there"))
+        wait(lambda: "here" in succeeded(stack) and succeeded(other), "both jobs")
+        assert succeeded(other) == {"there"}
+        assert "there" not in succeeded(stack)
+
+
+def test_a_worker_that_dies_is_replaced(stack: Stack) -> None:
+    function = stack.functions["job_requested"]
+    before = set(function.workers())
+    stack.kill_worker("job_requested", min(before))
+    wait(lambda: len(new := set(function.workers())) == 2 and new != before, "another")
+    stack.publish("job-requests", request("a"))
+    wait(lambda: "a" in succeeded(stack), "the job")
+
+
+def test_a_killed_function_takes_what_was_published_meanwhile_once_it_is_back(stack: Stack) -> None:
+    stack.kill("job_requested")
+    assert stack.functions["job_requested"].workers() == []
+    stack.publish("job-requests", request("b"))
+    stack.restart("job_requested")
+    wait(lambda: "b" in succeeded(stack), "the job")
 
 
 def test_a_function_that_does_not_start_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,44 +20,29 @@ from tests.end_to_end.stand_in_support import (
     wait_for_event,
     wait_for_state,
 )
+from tests.support.gcloud import Gcloud, Ran
 
 pytestmark = pytest.mark.requires("gcloud")
 
 
-def environment(stand_in: StandIn, project: str, configuration: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM": f"{stand_in.endpoint}/",
-        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
-        "CLOUDSDK_CONFIG": str(configuration),
-        "CLOUDSDK_CORE_PROJECT": project,
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
-    }
-
-
-def gcloud(
-    stand_in: StandIn, project: str, *words: str, configuration: Path
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["gcloud", "ai", *words, f"--region={LOCATION}"],
-        env=environment(stand_in, project, configuration),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@contextmanager
+def gcloud_on(stand_in: StandIn, directory: Path, project: str) -> Iterator[Callable[..., Ran]]:
+    with Gcloud(directory / "gcloud", project=project, vertex=stand_in.endpoint) as started:
+        yield lambda *words: started.run("ai", *words, f"--region={LOCATION}")
 
 
 def test_custom_jobs_are_created_listed_described_and_cancelled(tmp_path: Path, demo_project: str) -> None:
     # gcloud has no flag for the disk, so the worker pool spec matches on the machine.
     spec = "machine-type=n1-standard-4,replica-count=1,container-image-uri=demo/image"
-    with start(tmp_path, demo_project) as stand_in:
+    with (
+        start(tmp_path, demo_project) as stand_in,
+        gcloud_on(stand_in, tmp_path, demo_project) as gcloud,
+    ):
 
         def run(*words: str) -> str:
-            done = gcloud(stand_in, demo_project, "custom-jobs", *words, configuration=tmp_path / "gcloud")
-            assert done.returncode == 0, done.stderr
-            return done.stdout
+            done = gcloud("custom-jobs", *words)
+            assert done.code == 0, done.err
+            return done.out
 
         run(
             "create",
@@ -97,29 +82,33 @@ workerPoolSpecs:
 """,
         encoding="utf-8",
     )
-    with start(tmp_path, demo_project, pool()) as stand_in:
+    with (
+        start(tmp_path, demo_project, pool()) as stand_in,
+        gcloud_on(stand_in, tmp_path, demo_project) as gcloud,
+    ):
 
-        def create(name: str) -> subprocess.CompletedProcess[str]:
+        def create(name: str) -> Ran:
             words = ("custom-jobs", "create", f"--display-name={name}", f"--config={config}")
-            return gcloud(stand_in, demo_project, *words, configuration=tmp_path / "gcloud")
+            return gcloud(*words)
 
         accepted, refused = create("good"), create("d" * 129)
 
-        assert accepted.returncode == 0, accepted.stderr
+        assert accepted.code == 0, accepted.err
         wait_for_event(stand_in, "custom_job_state", state="JOB_STATE_SUCCEEDED")
-        assert refused.returncode == 1
-        assert "custom_job.display_name" in refused.stderr
+        assert refused.code == 1
+        assert "custom_job.display_name" in refused.err
 
 
 def test_persistent_resources_live_their_life(tmp_path: Path, demo_project: str) -> None:
-    with start(tmp_path, demo_project) as stand_in:
+    with (
+        start(tmp_path, demo_project) as stand_in,
+        gcloud_on(stand_in, tmp_path, demo_project) as gcloud,
+    ):
 
         def run(*words: str) -> str:
-            done = gcloud(
-                stand_in, demo_project, "persistent-resources", *words, configuration=tmp_path / "gcloud"
-            )
-            assert done.returncode == 0, done.stderr
-            return done.stdout
+            done = gcloud("persistent-resources", *words)
+            assert done.code == 0, done.err
+            return done.out
 
         run(
             "create",

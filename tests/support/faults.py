@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from poolqueue.announced import AnnouncedChanges
@@ -20,21 +20,25 @@ class Killed(BaseException):
 
 @dataclass
 class Death:
-    """Kills at the call number `at`, before its effect or after it; counts the calls of all ports."""
+    """Kills at the call number `at`, before its effect or after it; counts the calls of all ports, and keeps
+    their names.
+    """
 
     at: int
     after_effect: bool = False
     calls: int = 0
     died: bool = False
+    names: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
 
-    def call(self, effect: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    def call(self, name: str, effect: Callable[..., Any], *args: Any, **named: Any) -> Any:
         with self._lock:
             if self.died:
                 raise Killed
             self.calls += 1
+            self.names.append(name)
             self.died = self.calls >= self.at
             if self.died:
                 if self.after_effect:
@@ -50,7 +54,7 @@ class _Mortal:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         method = getattr(self._port, name)
-        return lambda *args, **named: self._death.call(method, *args, **named)
+        return lambda *args, **named: self._death.call(name, method, *args, **named)
 
 
 def mortal(system: System, death: Death) -> System:

@@ -1,4 +1,4 @@
-"""Each kind of Pub/Sub, started once for a module, with a project of its own for each test."""
+"""Each kind of Pub/Sub, started once for a session, with a project of its own for each test."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def endpoint() -> Iterator[Endpoint]:
     thread.join()
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="session", params=KINDS)
 def pubsub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with start_pubsub(request.param, tmp_path_factory.mktemp("pubsub")) as running:
         yield running

@@ -25,14 +25,17 @@ class When(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Death:
-    """At the call `number`, from 1, of `call` (such as `documents.commit`), before or after its effect.
+    """At the call `number` of `call` (such as `documents.commit`), before or after its effect; counted in
+    each process from 1, from when it was ordered.
 
-    With `whole_group` the processes of the same group die too: a machine is lost, not an instance.
+    `function` is the one that may die of it, else any. With `whole_group` the processes of the same group die
+    too: a machine is lost, not an instance.
     """
 
     call: str
     number: int
     when: When
+    function: str | None = None
     whole_group: bool = False
 
     def __str__(self) -> str:
@@ -48,16 +51,20 @@ class Death:
 
 
 class Orders:
-    """A file that holds the death of whichever process claims it first; without the file nobody dies."""
+    """A file that holds the death of whichever process claims it first; without the file nobody dies.
+    A process of `function` sees what is meant for it.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, function: str | None = None) -> None:
         self._path = path
+        self._function = function
 
     def __call__(self) -> Death | None:
         try:
-            return Death.from_json(self._path.read_text(encoding="utf-8"))
+            death = Death.from_json(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        return None if self._function and death.function not in {None, self._function} else death
 
     def claim(self) -> None:
         self._path.unlink()
@@ -85,12 +92,16 @@ class Fate:
         self.counts: Counter[str] = Counter()
         self._ordered = ordered
         self._claim = claim
+        self._awaited: Death | None = None
         self._rival = rival
         self._lock = threading.Lock()
 
     def call(self, name: str, effect: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         death = self._ordered()
         with self._lock:
+            if death != self._awaited:
+                self._awaited = death
+                self.counts.clear()
             self.counts[name] += 1
             is_last = death is not None and (death.call, death.number) == (name, self.counts[name])
         if death is None or not is_last:

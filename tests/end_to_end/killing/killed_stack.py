@@ -1,15 +1,17 @@
-"""A whole stack whose functions die when they are told to, with one persistent resource of one replica."""
+"""A whole stack whose functions die when they are told to, with persistent resources of one replica."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from infra.local.processes import ROOT
 from infra.local.stack import Plan, Stack, pool, resource, start_stack
-from poolqueue.records import job_path, read_job
+from infra.local.stack.plan import LOCATION
+from poolqueue.ports import Query
+from poolqueue.records import job_path, read_job, read_resource
 from poolqueue.scheduling.jobs import Job, job_key
 from tests.end_to_end.killing.deadly import Death, Orders
 from tests.end_to_end.killing.ground import TEAM, wait_for
@@ -33,14 +35,17 @@ class KilledStack:
         self._orders = orders
 
     def order(self, death: Death) -> None:
-        """Whichever function comes first to that call dies of it."""
+        """Whichever function of those meant comes first to that call dies of it. Nobody is at work on what
+        happened before.
+        """
+        wait_for(lambda: not self._unannounced(), "all that was announced to be noted")
         self._orders.give(death)
 
     def wait_for_death(self) -> None:
         wait_for(lambda: self._orders() is None, "a process to die")
 
-    def ask(self, job_id: str) -> None:
-        self.stack.publish("job-requests", request(job_id))
+    def ask(self, job_id: str, resource: str) -> None:
+        self.stack.publish("job-requests", request(job_id, job_spec={"persistentResourceId": str(resource)}))
 
     def sweep_after_quiet_period(self) -> None:
         time.sleep(UNTIL_SETTLED_SECONDS)  # what passes is the quiet period; nothing is waited for
@@ -68,6 +73,12 @@ class KilledStack:
         """The states of its custom jobs, as the journal alone shows them."""
         return [life.state for life in self.stack.report().jobs.get((TEAM, job_id), ())]
 
+    def _unannounced(self) -> list[str]:
+        region = {"region": f"{self.stack.project}.{LOCATION}"}
+        found = self.stack.documents.find(Query(collection="resources", where=region))
+        known = [read_resource(each.fields) for each in found if each.fields is not None]
+        return [key for each in known for key in each.unannounced]
+
     def _runs(self, job_id: str) -> bool:
         job = self.job(job_id)
         known = job is not None and job.custom_job is not None
@@ -75,11 +86,11 @@ class KilledStack:
 
 
 @contextmanager
-def killed_stack(directory: Path) -> Iterator[KilledStack]:
+def killed_stack(directory: Path, *, resources: Iterable[str]) -> Iterator[KilledStack]:
     """Without sweeps but those that a test asks for."""
     orders = directory / "orders"
     plan = Plan(
-        persistent_resources=[resource("shared", pool("cpu", SMALL, 1))],
+        persistent_resources=[resource(str(each), pool("cpu", SMALL, 1)) for each in resources],
         settings={"timing": TIMING},
         source=Path(__file__).with_name("main.py"),
         function_environment={ORDERS: str(orders), "PYTHONPATH": str(ROOT)},

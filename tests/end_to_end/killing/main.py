@@ -22,7 +22,7 @@ ORDERS = "POOL_QUEUE_TEST_ORDERS"
 
 @cache
 def system() -> System:
-    orders = Orders(Path(os.environ[ORDERS]))
+    orders = Orders(Path(os.environ[ORDERS]), function=os.environ["FUNCTION_TARGET"])
     return deadly(wiring.system(), Fate(orders, claim=orders.claim))
 
 

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from poolqueue.requests.gcloud_flags import GcloudFlagsError, custom_job_from_gcloud_flags
+from tests.support.gcloud import Gcloud
 from tests.unit.messages.building import accepted
 
 NAMED = ["--display-name=t", "--region=us-central1", "--persistent-resource-id=pool-a"]
@@ -65,11 +65,15 @@ def body_of(argv: list[str]) -> dict[str, Any]:
     return custom_job_from_gcloud_flags(argv)["custom_job"]
 
 
-@pytest.fixture
-def config(tmp_path: Path) -> Path:
-    file = tmp_path / "config.yaml"
+def write_config(folder: Path) -> Path:
+    file = folder / "config.yaml"
     file.write_text(CONFIG)
     return file
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return write_config(tmp_path)
 
 
 class Recorder(BaseHTTPRequestHandler):
@@ -91,46 +95,39 @@ class Recorder(BaseHTTPRequestHandler):
         """The test's output is for the test."""
 
 
-@pytest.fixture
+@contextmanager
 def vertex() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     bodies: list[dict[str, Any]] = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Kept", (Recorder,), {"bodies": bodies}))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", bodies
+    yield f"http://127.0.0.1:{server.server_address[1]}", bodies
     server.shutdown()
     thread.join()
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def sent(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What gcloud itself sends, by the name of the command."""
+    folder = tmp_path_factory.mktemp("gcloud")
+    file = write_config(folder)
+    with (
+        vertex() as (address, bodies),
+        Gcloud(folder / "configuration", project="demo-flags", vertex=address) as gcloud,
+    ):
+        for argv in COMMANDS.values():
+            ran = gcloud.run("ai", "custom-jobs", "create", *[w.replace("FILE", str(file)) for w in argv])
+            assert ran.code == 0, ran.err
+    return dict(zip(COMMANDS, bodies, strict=True))
+
+
 @pytest.mark.requires("gcloud")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_custom_job_is_what_gcloud_itself_sends(
-    command: str, config: Path, tmp_path: Path, vertex: tuple[str, list[dict[str, Any]]], demo_project: str
+    command: str, config: Path, sent: dict[str, dict[str, Any]]
 ) -> None:
-    argv = [word.replace("FILE", str(config)) for word in COMMANDS[command]]
-    address, bodies = vertex
-    environment = os.environ | {
-        "CLOUDSDK_CONFIG": str(tmp_path / "gcloud"),
-        "CLOUDSDK_CORE_PROJECT": demo_project,
-        "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
-        "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",
-        "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "1",
-        "CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM": address,
-        "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
-    }
-
-    done = subprocess.run(
-        ["gcloud", "ai", "custom-jobs", "create", *argv],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert body_of(argv) == bodies[0]
+    assert body_of([word.replace("FILE", str(config)) for word in COMMANDS[command]]) == sent[command]
 
 
 def test_the_words_of_the_command_may_lead_the_flags() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import jsonschema
@@ -23,10 +24,15 @@ from tests.unit.messages.test_outcomes import AT
 from tests.unit.messages.test_requests import SNAKE
 
 
-def is_valid(schema: str, message: object) -> bool:
+@cache
+def validator(schema: str) -> jsonschema.Draft202012Validator:
     text = json.loads((TARGET / schema).read_text())
     jsonschema.Draft202012Validator.check_schema(text)
-    return jsonschema.Draft202012Validator(text).is_valid(message)
+    return jsonschema.Draft202012Validator(text)
+
+
+def is_valid(schema: str, message: object) -> bool:
+    return validator(schema).is_valid(message)
 
 
 def test_the_schemas_in_the_repository_are_what_the_generator_writes() -> None:

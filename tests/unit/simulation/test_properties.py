@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from poolqueue.simulation.run import Run
 from poolqueue.simulation.simulators import SIMULATORS
@@ -35,22 +35,18 @@ def most_in_use(run: Run) -> list[int]:
 
 @pytest.mark.parametrize("policy", ALL)
 @given(work=workloads(pools=2))
-def test_every_job_starts_once_and_none_before_its_arrival(policy: str, work: Workload) -> None:
+def test_every_job_starts_once_none_before_its_arrival_and_capacity_is_never_exceeded(
+    policy: str, work: Workload
+) -> None:
     run = simulated(policy, work)
 
     assert len(run.starts) == len(work.jobs)
     assert all(wait >= 0 for wait in run.waits)
+    assert all(most <= capacity for most, capacity in zip(most_in_use(run), work.capacity, strict=True))
 
 
 @pytest.mark.parametrize("policy", ALL)
-@given(work=workloads(pools=2))
-def test_capacity_is_never_exceeded(policy: str, work: Workload) -> None:
-    used = most_in_use(simulated(policy, work))
-
-    assert all(most <= capacity for most, capacity in zip(used, work.capacity, strict=True))
-
-
-@pytest.mark.parametrize("policy", ALL)
+@settings(max_examples=10)
 @given(work=workloads())
 def test_a_run_can_be_repeated(policy: str, work: Workload) -> None:
     assert simulated(policy, work).starts == simulated(policy, work).starts
