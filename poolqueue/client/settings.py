@@ -25,6 +25,8 @@ class QueueSettings(TypedDict, total=False):
     max_wait: Span
     alternatives: Sequence[Any]
     retries: Mapping[str, Any]
+    depends_on: Sequence[str | Mapping[str, str]]
+    on_failed_dependency: str
     hold: bool
     serial_key: str
     serial_limit: int
