@@ -104,6 +104,7 @@ def member_job(array: Job, template: Template, job_id: str) -> Job:
         serial=array.serial,
         max_parallel=array.array.max_parallel,
         retries=array.retries,
+        returned=array.returned,
     )
 
 

@@ -50,6 +50,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _TIME: Schema = {"type": "string", "format": "date-time"}
 _TEXT: Schema = {"type": "string"}
 _JOB_ID: Schema = {"type": "string", "pattern": f"^{naming.ID_RULE}$"}
+_JOB: Schema = {"type": "string", "pattern": f"^{naming.JOB_RULE}$"}
 _RESOURCE: Schema = {
     "type": "string",
     "pattern": "^(projects/[^/]+/locations/[^/]+/persistentResources/)?[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
@@ -354,7 +355,7 @@ def _job_command() -> Schema:
         "id": _JOB_ID,
         "kind": {"enum": [kind.value for kind in commands.CommandKind]},
         "team": {"type": "string", "minLength": 1, "maxLength": 63},
-        "job_id": _JOB_ID,
+        "job_id": _JOB,
         "persistent_resource": _RESOURCE,
         "pool": {"type": "string", "minLength": 1, "maxLength": 63},
         "settings": {"type": "string", "minLength": 1, "maxLength": commands.MOST_SETTINGS_BYTES},

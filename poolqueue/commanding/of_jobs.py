@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import assert_never
 
 from poolqueue.commanding.changing import still_allowed, terms_of, told
+from poolqueue.commanding.members import Members
 from poolqueue.commanding.records import Result, refused
 from poolqueue.commanding.rejoining import learn_of_ends, rejoin
 from poolqueue.cycle import Elsewhere, settle
@@ -53,6 +54,7 @@ class JobCommander:
     def __init__(self, system: System, *, deadline: datetime) -> None:
         self._system = system
         self._deadline = deadline
+        self._members = Members(system, deadline=deadline)
 
     def carry_out(self, command: Command, owner: str | None) -> Result:
         """`owner` is the team whose topic it came from, None on an administrators' topic."""
@@ -61,7 +63,7 @@ class JobCommander:
             return team
         job = self._job(job_key(team, command.job_id or ""))
         if job is None:
-            return refused(f"team {team} has no job {command.job_id}; see poolctl jobs")
+            return self._without(team, command.job_id or "")
         asked = self._asked(command, job)
         if isinstance(asked, Result):
             return asked
@@ -70,7 +72,7 @@ class JobCommander:
                 return self._done(asked, job)
             objection = asked.objection(job, self._system.clock())
             if objection is not None:
-                return _told(objection)
+                return self._objected(asked, job, objection)
             job = self._changed(job, asked)
         return refused("the job changed again and again meanwhile; ask once more")
 
@@ -81,14 +83,12 @@ class JobCommander:
         elsewhere = Elsewhere(self._system, name, everyone=may_go)
         change = Commanded(asked=asked)
         settle(self._system, name, [change], deadline=self._deadline, elsewhere=elsewhere)
-        after = self._job(job.key)
-        assert after is not None
-        return after
+        return self._job(job.key) or job
 
     def _done(self, asked: JobCommand, job: Job) -> Result:
         match asked:
             case CancelAsked():
-                return self._after_cancel(job)
+                return self._after_cancel(job, asked)
             case HoldAsked():
                 return _done("it is held until somebody releases it")
             case ReleaseAsked():
@@ -131,7 +131,7 @@ class JobCommander:
         asked = RetryAsked(key=job.key, order=order, terms=terms)
         if asked.objection(job, self._system.clock()) is None:
             asked = replace(asked, waits_for=rejoin(self._system, job))
-            changed = replace(job, priority=terms.get("priority", job.priority))
+            changed = replace(self._members.first(job), priority=terms.get("priority", job.priority))
             if problems := still_allowed(changed, team, settings):
                 return refused(told(problems))
         return asked
@@ -154,7 +154,15 @@ class JobCommander:
             return _done(f"Vertex AI did not answer; the sweep asks it again within a minute, and {then}")
         return _done(f"Vertex AI is cancelling it, and {then}")
 
-    def _after_cancel(self, job: Job) -> Result:
+    def _objected(self, asked: JobCommand, job: Job, objection: Objection) -> Result:
+        """Of an array that is being cancelled, whoever began that may not have lived to reach all members."""
+        if isinstance(asked, CancelAsked) and job.array is not None and job.state is State.CANCELLING:
+            return self._after_cancel(job, asked)
+        return _told(objection)
+
+    def _after_cancel(self, job: Job, asked: CancelAsked) -> Result:
+        if job.array is not None:
+            return _done(self._members.cancel(job, job.array, asked.order))
         if job.state is State.ENDED:
             return _done("cancelled; it will not run")
         if job.custom_job is None:
@@ -186,8 +194,16 @@ class JobCommander:
         return command.team
 
     def _job(self, key: str) -> Job | None:
+        """The job; of a member that waits in the line of its array, the one that it is to have."""
         fields = self._system.documents.read([job_path(key)])[0].fields
-        return None if fields is None else read_job(fields)
+        job = None if fields is None else read_job(fields)
+        return self._members.waiting(key, job) or job
+
+    def _without(self, team: str, job_id: str) -> Result:
+        outcome = self._members.outcome(team, job_id)
+        if outcome is not None:
+            return refused(f"it ended without a job of its own: {outcome}; retry its array")
+        return refused(f"team {team} has no job {job_id}; see poolctl jobs")
 
 
 def _told(objection: Objection) -> Result:

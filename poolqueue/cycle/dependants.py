@@ -33,6 +33,7 @@ def settle_dependants(
     that does not end any more, because it is retried, is taken off that list: they wait on.
     """
     job = _jobs(system, [key]).get(key)
+    listing = home  # of a member that ended elsewhere than where its array waits
     if job is not None:
         home = ResourceName.from_key(job.resource)
     if home is None:
@@ -40,7 +41,9 @@ def settle_dependants(
     dependants = () if job is None or job.state is not State.ENDED else job.dependants
     changes = {} if job is None else _changes(system, job, dependants)
     last: list[Change] = [*changes.pop(home, []), DependantsTold(key=key, job_ids=frozenset(dependants))]
-    for name, those in [*changes.items(), (home, last)]:
+    beside: list[Change] = [DependantsTold(key=key, job_ids=frozenset())]
+    also = [] if listing is None or listing == home else [(listing, beside)]
+    for name, those in [*changes.items(), (home, last), *also]:
         for start in range(0, len(those), CHANGES_AT_ONCE):
             if system.clock() >= deadline:
                 return False

@@ -160,8 +160,8 @@ class Draft:
         return True
 
     def _member(self, key: str) -> Job | None:
-        """The job that a member gets, if it is one that waits and has none. What has that key already is left
-        over from an array of the same id, which is forgotten.
+        """The job that a member gets, if it is one that waits and has none: a new one, or the one that it had
+        before its array was retried. Else what has that key is left over from an array that is forgotten.
         """
         array_key = arrays.array_key(key)
         array = None if array_key is None else self.job(array_key)
@@ -170,9 +170,12 @@ class Draft:
         if array is None or template is None or not members.awaits(array, job_id):
             return None
         left_over = self._snapshot.jobs.get(key)
-        announced = 0 if left_over is None else left_over.job.sequence
-        member = replace(member_job(array, template, job_id), sequence=announced)
-        return record(member, at=array.created)
+        member = member_job(array, template, job_id)
+        if left_over is None:
+            return record(member, at=array.created)
+        if left_over.job.digest == member.digest:
+            return members.again(left_over.job, array, now=self._now)
+        return record(replace(member, sequence=left_over.job.sequence), at=array.created)
 
     def _set_apart(self, member: Job) -> None:
         array_key = member.array_key
@@ -181,9 +184,8 @@ class Draft:
         assert array is not None
         self._set(members.with_apart(array, member.job_id))
         left_over = self._snapshot.jobs.get(member.key)
-        unborn = replace(member, sequence=member.sequence - 1, history=())
-        version = None if left_over is None else left_over.version
-        self.moved[member.key] = Moved(before=StoredJob(job=unborn, version=version), after=member)
+        unborn = StoredJob(job=replace(member, sequence=member.sequence - 1, history=()), version=None)
+        self.moved[member.key] = Moved(before=left_over or unborn, after=member)
 
     def _note_end(self, was: Job, job: Job) -> None:
         """Whoever ends is noted on the array of which it is a member."""
@@ -198,6 +200,7 @@ class Draft:
         array = None if job.array_key is None else self.job(job.array_key)
         if array is not None and array.state is State.QUEUED:
             self._set(members.begun(array, now=self._now))
+            self._still_new.discard(array.key)
 
     # --- what a decision does
 
@@ -291,10 +294,9 @@ class Draft:
             for p in reject.problems
         )
         note = "; ".join(problem["problem"] for problem in problems)
-        array = None if job.array is None else job.array.with_waiting_ended(Outcome.REJECTED)
         self._set(
             move(
-                replace(job, array=array),
+                job,
                 State.ENDED,
                 at=self._now,
                 outcome=Outcome.REJECTED,

@@ -25,7 +25,7 @@ from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.changes import Change
 from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.events import Event, Paused
-from poolqueue.scheduling.jobs import Job
+from poolqueue.scheduling.jobs import Job, State
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Relocate, Wait
 from poolqueue.scheduling.waiting import Waiting
@@ -134,10 +134,12 @@ def _end_noted(snapshot: Snapshot, draft: Draft) -> None:
 
 
 def _read_changed(snapshot: Snapshot, changes: Sequence[Change]) -> None:
-    """The jobs that are changed; a member of an array may have none yet."""
+    """The jobs that are changed; a member of an array may have none yet, or wait to have its own again."""
     keys = [change.key for change in changes]
     snapshot.read_jobs([*keys, *(ending.key for ending in snapshot.endings)])
-    if unborn := [key for key in keys if array_key(key) is not None and key not in snapshot.jobs]:
+    known = {key: snapshot.jobs[key].job for key in keys if key in snapshot.jobs}
+    members = [key for key in keys if array_key(key) is not None]
+    if unborn := [key for key in members if key not in known or known[key].state is State.ENDED]:
         snapshot.read_jobs([], unborn=unborn)
 
 

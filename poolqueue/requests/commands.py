@@ -10,7 +10,7 @@ from typing import Any
 
 from poolqueue.requests.changing import CHANGEABLE, NO_CHANGES, Changes, read_changes
 from poolqueue.requests.collecting import Problems
-from poolqueue.requests.naming import ID_RULE, is_id, resource_name
+from poolqueue.requests.naming import ID_RULE, is_id, is_job, resource_name
 from poolqueue.requests.normalising import did_you_mean, whole_number
 from poolqueue.requests.reading import Unreadable, read_mapping
 from poolqueue.requests.settings import is_transports
@@ -220,8 +220,8 @@ def _check_target(
         problems.add(wanted[0], None, "is missing", remedy)
     if kind is CommandKind.CHANGE and named.isdisjoint(CHANGEABLE):
         problems.add("kind", kind.value, "changes nothing", f"give one or more of {', '.join(CHANGEABLE)}")
-    if "job_id" in given and not is_id(given["job_id"]):
-        problems.add("job_id", given["job_id"], "is not a job id", f"use {ID_RULE}")
+    if "job_id" in given and not is_job(given["job_id"]):
+        problems.add("job_id", given["job_id"], "is not a job id", f"use {ID_RULE}, or ARRAY.NUMBER")
     resource = given.get("persistent_resource")
     if resource is not None and resource_name(resource) is None:
         remedy = "give its id, or projects/PROJECT/locations/LOCATION/persistentResources/ID"

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 
 ID_RULE = "[a-z0-9][a-z0-9_-]{0,62}"
 
+JOB_RULE = rf"{ID_RULE}(?:\.(?:0|[1-9][0-9]{{0,3}}))?"
+
 _ID = re.compile(ID_RULE)
+_JOB = re.compile(JOB_RULE)
 _RESOURCE_ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _RESOURCE_NAME = re.compile(
     r"projects/(?P<project>[a-z0-9][a-z0-9.:-]{0,99})"
@@ -21,6 +24,11 @@ _RESOURCE_NAME = re.compile(
 def is_id(given: object) -> bool:
     """Whether `given` may be a job's or a command's id."""
     return isinstance(given, str) and _ID.fullmatch(given) is not None
+
+
+def is_job(given: object) -> bool:
+    """Whether `given` may name a job that is there: a publisher's id, or that of a member of an array."""
+    return isinstance(given, str) and _JOB.fullmatch(given) is not None
 
 
 def derived_job_id(topic: str, message_id: str, publish_time: datetime) -> str:

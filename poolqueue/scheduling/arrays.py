@@ -64,6 +64,11 @@ class Array:
             ended[outcome] = ended.get(outcome, 0) | 1 << index
         return replace(self, ended={each: members for each, members in ended.items() if members})
 
+    def with_all_but(self, outcome: str) -> Array:
+        """All that have not ended so wait again."""
+        kept = self.ended.get(outcome, 0)
+        return replace(self, apart=self.apart & kept, ended={outcome: kept} if kept else {})
+
     def with_waiting_ended(self, outcome: str) -> Array:
         """All that still wait have ended so."""
         if not self.waiting:

@@ -75,11 +75,16 @@ class Group:
 
 def by_priority(line: Waiting) -> Place:
     """Higher priority first, then who arrived first."""
-    return (-line.priority, line.arrived, line.team, line.job_id)
+    return (-line.priority, line.arrived, line.team, _name(line))
 
 
 def by_arrival(line: Waiting) -> Place:
-    return (0, line.arrived, line.team, line.job_id)
+    return (0, line.arrived, line.team, _name(line))
+
+
+def _name(line: Waiting) -> str:
+    """Members that wait again come before those that still stand in the line of their array."""
+    return f"{line.job_id}/" if line.members else line.job_id
 
 
 _GroupKey = tuple[str, int, int, Serial | None]

@@ -17,7 +17,7 @@ from poolqueue.scheduling.dependants import waits_for_told
 from poolqueue.scheduling.dependency import Dependency
 from poolqueue.scheduling.events import Event, Noted
 from poolqueue.scheduling.holds import held, is_held_for, released
-from poolqueue.scheduling.jobs import NOTE_CHARACTERS, Hold, Job, Outcome, Reason, State, move
+from poolqueue.scheduling.jobs import NOTE_CHARACTERS, Hold, Job, Outcome, Reason, State, anew, move
 from poolqueue.scheduling.pools import Resource
 
 _WAITS = {State.QUEUED, State.HELD}
@@ -221,10 +221,12 @@ class ChangeAsked:
     terms: Mapping[str, Any]
 
     def objection(self, job: Job, now: datetime) -> Objection | None:
-        if job.state not in _WAITS:
+        if not job.waits and job.state is not State.HELD:
             return Refusal(told=f"only a waiting job can be changed: {_instead(job)}")
         if not _differing(job, self.terms):
             return Already(told="it is so already")
+        if job.array is not None and job.array.max_parallel and self.terms.get("alternatives"):
+            return Refusal(told="its max_parallel is kept on one persistent resource: it has no alternatives")
         return _over_at_once(replace(job, **self.terms), now)
 
     def made(self, job: Job, now: datetime) -> Job:
@@ -302,12 +304,14 @@ class RetryAsked:
             return Refusal(told=f"only a job that has ended can be retried: it is {job.state.value}")
         if job.history[0].state is State.ENDED and job.outcome is Outcome.REJECTED:
             return Refusal(told="it was refused before it ever waited: publish it again, corrected")
-        return _over_at_once(replace(_anew(job, now), **self.terms), now)
+        if job.array is not None and job.outcome is Outcome.SUCCEEDED:
+            return Refusal(told="all its members succeeded: retry the one that is to run again")
+        return _over_at_once(replace(anew(job, now), **self.terms), now)
 
     def made(self, job: Job, now: datetime) -> Job:
         told = terms_told(job, self.terms)
         again = move(
-            _anew(job, now),
+            anew(job, now),
             State.QUEUED,
             at=now,
             reason=Reason.RETRY_ASKED,
@@ -321,28 +325,6 @@ class RetryAsked:
         return held(replace(again, waits_for=self.waits_for), hold)
 
 
-def _anew(job: Job, now: datetime) -> Job:
-    """Without what only its last attempt, or its time in the queue before that, was about."""
-    return replace(
-        job,
-        returned=now,
-        ended=None,
-        error=None,
-        problems=(),
-        token=None,
-        custom_job=None,
-        cancel_reason=None,
-        not_before=None,
-        failures=(),
-        setbacks=0,
-        submitted=None,
-        started=None,
-        preemptions=0,
-        moves=0,
-        moved_at=None,
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class RequeueAsked:
     """A job with a reservation is cancelled at Vertex AI, and is then back in its place, uncharged; `is_held`
@@ -354,6 +336,8 @@ class RequeueAsked:
     is_held: bool = False
 
     def objection(self, job: Job, _now: datetime) -> Objection | None:
+        if job.array is not None:
+            return Refusal(told="an array holds no replicas itself: requeue its members, each by its id")
         if job.state in _WAITS:
             return Refusal(
                 told=f"only what is being submitted or runs can be requeued: it is {job.state.value}"

@@ -115,7 +115,7 @@ MOVES_OF_ARRAYS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.QUEUED, State.HELD, State.RUNNING, State.CANCELLING, State.ENDED}),
     State.RUNNING: frozenset({State.RUNNING, State.HELD, State.CANCELLING, State.ENDED}),
     State.CANCELLING: frozenset({State.ENDED}),
-    State.ENDED: frozenset(),
+    State.ENDED: frozenset({State.QUEUED, State.RUNNING}),
 }
 
 
@@ -310,15 +310,44 @@ def move(
     command: str | None = None,
     **changes: Any,
 ) -> Job:
-    """`job` moved to another state, its history longer by one. Raises `IllegalMove` against the table."""
+    """`job` moved to another state, its history longer by one. Members of an array that still wait end with
+    it. Raises `IllegalMove` against the table.
+    """
     legal = MOVES if job.array is None else MOVES_OF_ARRAYS
     is_final = job.state is State.ENDED and reason is not Reason.RETRY_ASKED
     if is_final or to not in legal[job.state] or (outcome is None) == (to is State.ENDED):
         raise IllegalMove(f"{job.key}: {job.state} -> {to} (outcome {outcome})")
     if to is State.ENDED:
-        changes = {"ended": at, "inbox": False, "ending": None, "holds": (), **changes}
+        assert outcome is not None
+        array = None if job.array is None else job.array.with_waiting_ended(outcome)
+        changes = {"ended": at, "inbox": False, "ending": None, "holds": (), "array": array, **changes}
     moved = replace(job, outcome=outcome, **changes)
     return _enter(moved, to, at=at, reason=reason, note=note, command=command)
+
+
+def anew(job: Job, now: datetime) -> Job:
+    """Without what only its last attempt, or its time in the queue before that, was about; of an array, all
+    members that did not succeed wait again.
+    """
+    return replace(
+        job,
+        array=None if job.array is None else job.array.with_all_but(Outcome.SUCCEEDED),
+        returned=now,
+        ended=None,
+        error=None,
+        problems=(),
+        token=None,
+        custom_job=None,
+        cancel_reason=None,
+        not_before=None,
+        failures=(),
+        setbacks=0,
+        submitted=None,
+        started=None,
+        preemptions=0,
+        moves=0,
+        moved_at=None,
+    )
 
 
 def _enter(

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from poolqueue.scheduling.arrays import Array, member_of
-from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move
+from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, anew, move
 
 FIRST_STARTS = "its first member starts"
+_TERMS = ("resource", "priority", "deadline", "max_wait", "alternatives", "returned")
 
 
 def awaits(job: Job, job_id: str) -> bool:
@@ -17,6 +18,14 @@ def awaits(job: Job, job_id: str) -> bool:
     if job.array is None or found is None or found[0] != job.job_id:
         return False
     return job.state in {State.QUEUED, State.HELD, State.RUNNING} and bool(job.array.waiting >> found[1] & 1)
+
+
+def again(member: Job, array: Job, *, now: datetime) -> Job:
+    """The job of a member that had ended before its array was retried, and waits with that again."""
+    terms = {name: getattr(array, name) for name in _TERMS}
+    note = next((entry.note for entry in reversed(array.history) if entry.reason is Reason.RETRY_ASKED), None)
+    fresh = replace(anew(member, now), **terms)
+    return move(fresh, State.QUEUED, at=now, reason=Reason.RETRY_ASKED, note=note, inbox=False)
 
 
 def with_apart(job: Job, job_id: str) -> Job:
@@ -33,7 +42,12 @@ def begun(job: Job, *, now: datetime) -> Job:
 
 def with_end(job: Job, job_id: str, outcome: Outcome | None, *, now: datetime) -> Job:
     """That member has ended so, or goes on after all (None); with the last one the array ends."""
-    return _ended_if_over(replace(job, array=_array(job).with_end(_number(job_id), outcome)), now)
+    noted = replace(job, array=_array(job).with_end(_number(job_id), outcome))
+    if job.state is State.ENDED and outcome is None:
+        note = f"{job_id} is retried"
+        reason = Reason.RETRY_ASKED
+        return move(noted, State.RUNNING, at=now, reason=reason, note=note, ended=None, cancel_reason=None)
+    return _ended_if_over(noted, now)
 
 
 def cancelled(job: Job, *, note: str, command: str, now: datetime) -> Job:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -219,6 +220,88 @@ def test_while_it_cancels(tmp_path, demo_project, after_effect, waits) -> None:
         assert fields is not None
         assert fields["result"] == "done"
         check(installation, "first", *(["killed"] if waits else []))
+
+    killed_at_each_call(
+        tmp_path,
+        demo_project,
+        after_effect=after_effect,
+        handle=job_commanded.handle,
+        prepare=prepare,
+        verify=verify,
+    )
+
+
+# --- arrays ----------------------------------------------------------------------------------------------
+
+MEMBERS = ("sweep.0", "sweep.1", "sweep.2")
+
+
+def is_sound(installation: Installation, *members: str) -> None:
+    """The array knows of each of its members what their own jobs say."""
+    array = installation.job("sweep").array
+    assert array is not None
+    jobs = {member: installation.job(member) for member in members}
+    assert array.apart.bit_count() == len(members)
+    outcomes = Counter(job.outcome.value for job in jobs.values() if job.outcome is not None)
+    assert {outcome: (array.ended[outcome] & array.apart).bit_count() for outcome in array.ended} == outcomes
+    check(installation, "sweep", *members)
+
+
+def test_while_it_handles_the_request_of_an_array(tmp_path, demo_project, after_effect) -> None:
+    def prepare(installation: Installation) -> Delivery:
+        body = request("sweep", array={"size": 3})
+        return installation.delivery("job-requests", json.dumps(body).encode())
+
+    def verify(installation: Installation) -> None:
+        is_at_work(installation, *MEMBERS[:2])
+        is_sound(installation, *MEMBERS[:2])
+
+    killed_at_each_call(
+        tmp_path,
+        demo_project,
+        after_effect=after_effect,
+        handle=job_requested.handle,
+        prepare=prepare,
+        verify=verify,
+    )
+
+
+def test_while_it_handles_the_end_of_a_member(tmp_path, demo_project, after_effect) -> None:
+    def prepare(installation: Installation) -> Delivery:
+        installation.ask(request("sweep", array={"size": 3}))
+        return line_of(installation, "sweep.0")
+
+    def verify(installation: Installation) -> None:
+        is_at_work(installation, *MEMBERS[1:])
+        is_sound(installation, *MEMBERS)
+        for member in MEMBERS[1:]:
+            installation.finish(member)
+        assert installation.job("sweep").outcome is Outcome.SUCCEEDED
+
+    killed_at_each_call(
+        tmp_path,
+        demo_project,
+        after_effect=after_effect,
+        handle=job_ended.handle,
+        prepare=prepare,
+        verify=verify,
+    )
+
+
+def test_while_it_cancels_an_array(tmp_path, demo_project, after_effect) -> None:
+    def prepare(installation: Installation) -> Delivery:
+        installation.ask(request("sweep", array={"size": 30}))
+        command = {"id": "c", "kind": "cancel", "job_id": "sweep", "author": "ada", "reason": "r"}
+        return installation.delivery("job-commands", json.dumps(command).encode())
+
+    def verify(installation: Installation) -> None:
+        installation.wait(lambda: not installation.alive(), "the custom jobs to be cancelled")
+        installation.sweep()
+        array = installation.job("sweep")
+        assert (array.state, array.outcome) == (State.ENDED, Outcome.CANCELLED)
+        assert array.array is not None
+        assert array.array.counts() == {"cancelled": 30}
+        is_sound(installation, *MEMBERS[:2])
 
     killed_at_each_call(
         tmp_path,
