@@ -253,7 +253,7 @@ def test_retrying_an_array_runs_again_who_did_not_succeed(tmp_path: Path, demo_p
         installation.sweep()
         assert running(installation) == ["sweep.1"]
         again = installation.job("sweep.1")
-        assert (again.attempt, again.history[-1].state) == (2, State.SUBMITTED)
+        assert again.attempt == 2
         installation.finish("sweep.1")
         installation.finish("sweep.2")
         assert array(installation).outcome is Outcome.SUCCEEDED
@@ -316,7 +316,7 @@ def test_an_array_whose_dependency_fails_ends_with_all_its_members(tmp_path: Pat
 
 
 def test_a_member_is_retried_by_the_rules_of_its_array(tmp_path: Path, demo_project: str) -> None:
-    rules = {"max_attempts": 2, "backoff": "10s"}
+    rules = {"attempts": 2, "backoff": "10s"}
     with installation_of(tmp_path, demo_project) as installation:
         installation.ask(request("sweep", array={"size": 1}, retries=rules))
         installation.finish("sweep.0", "FAILED")
