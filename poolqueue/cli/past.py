@@ -126,4 +126,5 @@ def _placed(job: Job, needs: Needs | None, pools: tuple[SimulatedPool, ...]) -> 
         priority=job.priority,
         requested=job.expected_run,
         traits=None if job.traits == NO_TRAITS else job.traits,
+        serial=job.serial,
     )

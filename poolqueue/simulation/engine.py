@@ -110,6 +110,7 @@ class _Engine:
             arrived=now,
             demands=self._demand(asked.needs),
             traits=self._learner.traits(job),
+            serial=asked.serial,
         )
         self._lines[job] = line
         self._board.add(line)
@@ -151,6 +152,7 @@ class _Engine:
             running=True,
             priority=admit.waiting.priority,
             traits=admit.waiting.traits,
+            serial=admit.waiting.serial,
             preemptions=max(0, self._policy.max_preemptions - self._attempts[job] + 1),
             passes=admit.passes,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import Traits
 
 Needs = tuple[tuple[int, int], ...]
@@ -37,7 +38,8 @@ class SimulatedJob:
     """A job to be simulated: it arrives, needs all of `needs` at once, and then runs for `runs` seconds.
 
     `requested` is how long its publisher said it would run, or None. `traits` are those that it really had,
-    if it was a job of ours; a traced job has none.
+    if it was a job of ours; a traced job has none. Of those with the same `serial` key of a team only so many
+    run at a time; baselines know no such keys.
     """
 
     job_id: str
@@ -50,6 +52,7 @@ class SimulatedJob:
     priority: int | None = None
     requested: float | None = None
     traits: Traits | None = None
+    serial: Serial | None = None
 
     @property
     def replicas(self) -> int:

@@ -91,6 +91,8 @@ def _terms(terms: Terms) -> dict[str, Any]:
         "deadline": time_text(terms.deadline),
         "expires": time_text(terms.expires),
         "preemptions": terms.preemptions,
+        "serial_key": terms.serial and terms.serial.key,
+        "serial_limit": terms.serial and terms.serial.limit,
         "alternatives": [
             {"persistent_resource": each.resource or "any", "after_seconds": _seconds(each.after)}
             for each in terms.alternatives

@@ -19,7 +19,7 @@ ENDED_FIELDS = (
 )  # fmt: skip
 _LEFT_OUT: Mapping[str, Any] = {"custom_job_body": "", "digest": "", "tokens": (), "history": ()}
 
-_OF_THE_PAST = (*ENDED_FIELDS, "expected_run", "traits")
+_OF_THE_PAST = (*ENDED_FIELDS, "expected_run", "serial", "traits")
 
 
 def read_ended(fields: Mapping[str, Any]) -> Job:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from poolqueue.records import ResourceName
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.jobs import Job
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.waiting import Waiting
 
 
@@ -29,6 +30,7 @@ class Terms:
     expires: datetime | None = None
     preemptions: int = 0
     alternatives: tuple[Elsewhere, ...] = ()
+    serial: Serial | None = None
 
 
 def terms_of(job: Job | Waiting, here: str) -> Terms:
@@ -40,6 +42,7 @@ def terms_of(job: Job | Waiting, here: str) -> Terms:
         deadline=job.deadline,
         expires=job.expires,
         preemptions=job.preemptions,
+        serial=job.serial,
         alternatives=tuple(_elsewhere(each) for each in job.alternatives if each.resource != here),
     )
 

@@ -124,6 +124,7 @@ def test_two_of_a_serial_key_never_run_at_a_time_with_restarts_between(stack: St
         stack.sweep()
         wait_for_end(stack, job_id)
     finish(stack, "keyed-free")
+    stack.sweep()
     wait_for_end(stack, "keyed-free")
 
     assert "serial_key_taken: serial key models/resnet: 1 at a time; keyed-1 on keyed has it" in explained

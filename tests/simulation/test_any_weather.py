@@ -141,7 +141,7 @@ class Weather:
 
     def _settings(self) -> dict[str, Any]:
         places, wishes = self._places(), self._wishes()
-        places |= self._serial_key()
+        places |= self._serial_key() | self._dependencies()
         job_spec = {**places["job_spec"], **wishes.get("job_spec", {})}
         return {**places, **wishes, **self._retries(), "job_spec": job_spec}
 
@@ -175,6 +175,21 @@ class Weather:
         said = {"attempts": attempts, "infrastructure": self._chance.randint(0, 2), "backoff": "20s"}
         some = {"rules": rules[: self._chance.randint(1, 4)]} if self._chance.random() < 0.6 else {}
         return {"retries": {**said, **some}} if self._chance.random() < 0.9 else {}
+
+    def _dependencies(self) -> dict[str, Any]:
+        """Mostly none; else one or two of the latest of its team, which may have ended."""
+        team = [*self._asked.values()][-1]
+        known = [job_id for job_id, its in [*self._asked.items()][:-1] if its == team][-8:]
+        if len(known) < 2 or self._chance.random() < 0.7:
+            return {}
+        chosen = self._chance.sample(known, self._chance.randint(1, 2))
+        return {
+            "depends_on": [
+                {"job_id": each, "after": self._chance.choice(["success", "failure", "end"])}
+                for each in chosen
+            ],
+            "on_failed_dependency": self._chance.choice(["end", "release"]),
+        }
 
     def _wishes(self) -> dict[str, Any]:
         """Mostly none. The longest `min_run` is longer than such a life."""
@@ -332,6 +347,7 @@ def see_that_all_is_well(
 ) -> None:
     jobs = {job_id: weather.job(job_id) for job_id in weather.teams}
     assert {job.state for job in jobs.values()} == {State.ENDED}, jobs
+    assert not any(installation.resource(id_).unsettled for id_ in on)
     check(installation, *firsts, teams=weather.teams, on=on)
     check_journal(installation.stand_in.journal(), allow_over_capacity=True).assert_nothing_found()
     no_more_of_a_key_ran_than_may(installation, weather)
