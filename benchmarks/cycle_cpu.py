@@ -31,12 +31,13 @@ def time_cycle(quick: bool, say: Say) -> list[Figure]:  # noqa: FBT001  as `Benc
     resource, lines = _resource(), _lines()
     queue, _ = Queue().changed(add=lines)
     stored = write_queue(queue, 0)
+    read = read_queue([stored]).waiting()
     say(f"decide and store {LINES:,} lines, {repeats} times")
     return [
         *(
             Figure(
                 name=f"decide on {LINES:,} waiting jobs, {ordering.value}",
-                value=milliseconds(partial(_decide, resource, lines, ordering), repeats),
+                value=milliseconds(partial(_decide, resource, read, ordering), repeats),
                 unit="ms",
                 decimals=0,
                 budget=50,

@@ -61,8 +61,7 @@ class Walk:
         self._planned: dict[PoolKey, PlannedStart] = {}
         self._places: dict[PoolKey, str] = {}
         self._claimed: set[PoolKey] = set()
-        self._open = {id(group): group for group in board.groups.values()}
-        self._close()
+        self._open = {id(group): group for group in board.groups.values() if self._is_free_for(group)}
 
     def run(self) -> None:
         turns = Turns(
@@ -89,17 +88,21 @@ class Walk:
         self._decision.blocks[id(group)] = block
         self._decision.competing |= set() if block.reason in _OWN_REASONS else {group.team}
 
-    def _close(self) -> None:
-        """What does not fit now will not fit later in this walk."""
-        fits = self._free_for
-        self._open = {key: group for key, group in self._open.items() if fits(group)}
-
-    def _free_for(self, group: Group) -> bool:
+    def _is_free_for(self, group: Group) -> bool:
         return all(n <= self._free[key] for key, n in group.wanted)
+
+    def _is_any_open(self) -> bool:
+        """Does any of those fit that were not considered? What does not fit now will not later in this walk."""
+        while self._open:
+            key, group = next(iter(self._open.items()))
+            if self._is_free_for(group):
+                return True
+            del self._open[key]
+        return False
 
     def _is_settled(self) -> bool:
         """None of the others fits, and whatever is done about one of them changes nothing for the rest."""
-        if self._open or self._may_make_room:
+        if self._may_make_room or self._is_any_open():
             return False
         if not self._order.gives_places and not self._quotas:
             return True
@@ -198,7 +201,7 @@ class Walk:
         return Block(reason=Reason.TEAM_AT_MAXIMUM, said=note, short_by=short, maximum=over)
 
     def _too_few(self, group: Group, line: Waiting) -> Block | None:
-        if self._free_for(group):
+        if self._is_free_for(group):
             kept = self._kept(group) if self._quotas else None
             if kept is not None:
                 self._plan(group, line, [])
@@ -390,7 +393,6 @@ class Walk:
             self._quotas.held[group.team, key] += n
         if group.serial is not None:
             self._keys.take(group.team, group.serial, line.job_id)
-        self._close()
         until = self._until(group)
         self._begun.append((until, line.key, dict(group.wanted)))
         self._begun_by[line.key] = group.team
