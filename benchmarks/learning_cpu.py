@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks.cycle_cpu import milliseconds
 from benchmarks.figures import Figure, Say
-from poolqueue.records import read_run_times, write_run_times
+from poolqueue.records import Queue, read_queue, read_run_times, write_queue, write_run_times
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.catching_up import caught_up, expectations_of
@@ -38,6 +38,8 @@ def time_learning(quick: bool, say: Say) -> list[Figure]:  # noqa: FBT001  as `B
     fields = write_run_times(learned)
     stored = read_run_times(fields)
     later = NOW + timedelta(minutes=1)
+    queue, _ = Queue().changed(add=_lines(kinds))
+    lines = read_queue([write_queue(queue, 0)]).waiting()
     say(f"read, store and decide, {repeats} times")
     acts: dict[str, Callable[[], object]] = {
         f"read run times of {len(stored.evidence):,} keys": lambda: read_run_times(fields),
@@ -46,7 +48,7 @@ def time_learning(quick: bool, say: Say) -> list[Figure]:  # noqa: FBT001  as `B
             caught_up, stored, resource, now=later
         ),
         f"that, and decide on {LINES:,} waiting jobs by them": partial(
-            _decide, stored, resource, _lines(kinds), later
+            _decide, stored, resource, lines, later
         ),
     }
     size = (len(fields["keys"]) + len(fields["weights"])) / 1000

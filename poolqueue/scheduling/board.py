@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
 
 from poolqueue.scheduling.events import (
     Announced,
@@ -88,21 +87,27 @@ def _name(line: Waiting) -> str:
 
 
 _GroupKey = tuple[str, int, int, Serial | None]
-_Kind = TypeVar("_Kind", bound=Hashable)
 
 
-class _Interned(Generic[_Kind]):
-    """One object for all equal ones; each object is hashed only once, for hashing is what costs."""
+class _GroupKeys:
+    """Equal keys for lines that are alike. What lines share is hashed once per object, for hashing costs."""
 
     def __init__(self) -> None:
-        self._by_id: dict[int, tuple[_Kind, _Kind]] = {}  # keeps the object, so that its id stays its own
-        self._by_value: dict[_Kind, _Kind] = {}
+        self._by_id: dict[_GroupKey, tuple[_GroupKey, Waiting]] = {}  # keeps what the ids are of
+        self._demands: dict[tuple[Demand, ...], int] = {}
+        self._traits: dict[Traits, int] = {}
 
-    def of(self, given: _Kind) -> _Kind:
-        known = self._by_id.get(id(given))
-        if known is None:
-            known = self._by_id[id(given)] = (given, self._by_value.setdefault(given, given))
-        return known[1]
+    def of(self, line: Waiting) -> _GroupKey:
+        by_id = (line.team, id(line.demands), id(line.traits), line.serial)
+        known = self._by_id.get(by_id)
+        return known[0] if known is not None else self._new(by_id, line)
+
+    def _new(self, by_id: _GroupKey, line: Waiting) -> _GroupKey:
+        demands = self._demands.setdefault(line.demands, len(self._demands))
+        traits = self._traits.setdefault(line.traits, len(self._traits))
+        key = (line.team, demands, traits, line.serial)
+        self._by_id[by_id] = (key, line)
+        return key
 
 
 class Board:
@@ -130,8 +135,7 @@ class Board:
         self.maximums: dict[str, int] = {}
         self._shared: set[_GroupKey] = set()
         self._specs = specs(resource)
-        self._demands: _Interned[tuple[Demand, ...]] = _Interned()
-        self._traits: _Interned[Traits] = _Interned()
+        self._group_keys = _GroupKeys()
         self._place = by_arrival if policy.ordering is Ordering.FIFO else by_priority
         self._arrange_pools(now)
         for line in queue:
@@ -162,7 +166,7 @@ class Board:
 
     def add(self, line: Waiting) -> None:
         self.group_of(line)
-        self._own(self._group_key(line)).add(line)
+        self._own(self._group_keys.of(line)).add(line)
         self._watch(line)
 
     def _watch(self, line: Waiting) -> None:
@@ -180,7 +184,7 @@ class Board:
             return
         self.timed.pop(line.key, None)
         self.arrays.pop(line.key, None)
-        key = self._group_key(line)
+        key = self._group_keys.of(line)
         group = self._own(key)
         group.remove(line)
         if not group.lines:
@@ -191,7 +195,7 @@ class Board:
         if left is None:
             self.remove(array)
             return
-        self._own(self._group_key(array)).exchange(array, left)
+        self._own(self._group_keys.of(array)).exchange(array, left)
         self._watch(left)
 
     def is_at_maximum(self, line: Waiting, begun: int = 0) -> bool:
@@ -217,7 +221,7 @@ class Board:
             now=now,
             elsewhere=self.elsewhere,
         )
-        twin._demands, twin._traits = self._demands, self._traits
+        twin._group_keys = self._group_keys
         twin.timed, twin.groups = dict(self.timed), dict(self.groups)
         twin.arrays, twin.maximums = dict(self.arrays), dict(self.maximums)
         self._shared, twin._shared = set(self.groups), set(self.groups)
@@ -237,14 +241,11 @@ class Board:
         return group
 
     def group_of(self, line: Waiting) -> Group:
-        key = self._group_key(line)
+        key = self._group_keys.of(line)
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = self._new_group(line)
         return group
-
-    def _group_key(self, line: Waiting) -> _GroupKey:
-        return (line.team, id(self._demands.of(line.demands)), id(self._traits.of(line.traits)), line.serial)
 
     def _new_group(self, line: Waiting) -> Group:
         group = Group(team=line.team, traits=line.traits, place=self._place, serial=line.serial)

@@ -92,7 +92,7 @@ class Walk:
         return all(n <= self._free[key] for key, n in group.wanted)
 
     def _is_any_open(self) -> bool:
-        """Does any of those fit that were not considered? What does not fit now will not later in this walk."""
+        """Does any fit that was not considered? What does not fit now will not later in this walk."""
         while self._open:
             key, group = next(iter(self._open.items()))
             if self._is_free_for(group):
