@@ -5,14 +5,19 @@ locals {
     "jobs.ended_at"       = { collection = "jobs", field = "ended_at", order = "DESCENDING" }
     "resources.region"    = { collection = "resources", field = "region", order = "ASCENDING" }
     "dead_letters.at"     = { collection = "dead_letters", field = "at", order = "DESCENDING" }
+    "usage.month"         = { collection = "usage", field = "month", order = "ASCENDING" }
     "settings.applied_at" = { collection = "settings", field = "applied_at", order = "DESCENDING" }
   }
 
   # Everything else is exempt: an index on every field would double what a write costs in time and storage.
   collections = toset([
-    "bells", "commands", "dead_letters", "forecasts", "jobs", "paces", "queues", "resources",
-    "run_times", "serial_keys", "settings",
+    "bells", "commands", "dead_letters", "forecasts", "jobs", "paces", "pauses", "queues", "resources",
+    "run_times", "serial_keys", "settings", "templates", "usage",
   ])
+
+  # What ended is deleted some time after the moment that it names (settings: retention).
+  expiring = toset(["commands", "dead_letters", "jobs", "templates"])
+
 }
 
 resource "google_firestore_database" "this" {
@@ -47,6 +52,19 @@ resource "google_firestore_field" "indexed" {
       query_scope = "COLLECTION"
     }
   }
+
+  depends_on = [google_firestore_field.exempt]
+}
+
+resource "google_firestore_field" "expiring" {
+  for_each = local.expiring
+
+  database   = google_firestore_database.this.name
+  collection = each.key
+  field      = "expires_at"
+
+  index_config {}
+  ttl_config {}
 
   depends_on = [google_firestore_field.exempt]
 }

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from poolqueue.ports import Conflict, Create, Document, Documents, Query
+from poolqueue.records.expiry import expiring
 from poolqueue.records.names import SCHEMA
 from poolqueue.scheduling.problems import Problem
 from poolqueue.system import System
@@ -59,9 +60,11 @@ def bury(
     """Keep a message that could not be used, with why and when. Once per message."""
     id_ = hashlib.sha256(f"{topic}\n{message_id}\n".encode() + data[:4096]).hexdigest()[:32]
     listed = [problem_fields(problem) for problem in problems]
+    at = system.clock()
     fields = {
         "schema": SCHEMA,
-        "at": system.clock(),
+        "at": at,
+        **expiring(at, system.settings.retention),
         "topic": topic,
         "message_id": message_id,
         "data": data[:KEPT_BYTES],

@@ -55,7 +55,7 @@ def tied(system: Known, job: Job) -> tuple[Job, list[Write]]:
     first = recorded(job, ended, at=job.created)
     awaited = {each.job_id for each in first.waits_for}
     return first, [
-        _with_dependant(document, each, job.job_id)
+        _with_dependant(system, document, each, job.job_id)
         for document, each in found
         if each is not None and each.job_id in awaited
     ]
@@ -72,15 +72,15 @@ def awaited(system: Known, job: Job) -> tuple[tuple[Dependency, ...], list[Write
     ]
     left = tuple(dependency for dependency, _, _ in found)
     return left, [
-        _with_dependant(document, each, job.job_id)
+        _with_dependant(system, document, each, job.job_id)
         for _, document, each in found
         if job.job_id not in each.dependants
     ]
 
 
-def _with_dependant(document: Document, job: Job, dependant: str) -> Write:
+def _with_dependant(system: Known, document: Document, job: Job, dependant: str) -> Write:
     dependants = tuple(dict.fromkeys([*job.dependants, dependant]))
-    fields = write_job(replace(job, dependants=dependants))
+    fields = write_job(replace(job, dependants=dependants), retention=system.settings.retention)
     return Replace(path=document.path, fields=fields, version=document.version)
 
 

@@ -125,7 +125,8 @@ def _create(system: System, job: Job, received: Received, template: Template | N
     def attempt() -> Job | None:
         try:
             first, besides = _first(system, job, template)
-            create = Create(path=job_path(job.key), fields=write_job(first))
+            fields = write_job(first, retention=system.settings.retention)
+            create = Create(path=job_path(job.key), fields=fields)
             system.documents.commit([create, *besides])
         except Conflict:
             return _beside_existing(system, job, received, template)
@@ -189,7 +190,8 @@ def _replace_refused(
     first, besides = _first(system, job, template)
     sequence = existing.sequence + 1
     successor = replace(first, sequence=sequence, history=(replace(first.history[0], sequence=sequence),))
-    write = Replace(path=document.path, fields=write_job(successor), version=document.version)
+    fields = write_job(successor, retention=system.settings.retention)
+    write = Replace(path=document.path, fields=fields, version=document.version)
     system.documents.commit([write, *besides])
     return successor
 

@@ -29,9 +29,10 @@ ARRIVALS = Shape(collection="jobs", equals="inbox")  # new jobs not yet folded i
 REGION_RESOURCES = Shape(collection="resources", equals="region")  # what one sweep looks after
 RECENTLY_ENDED = Shape(collection="jobs", newest_first="ended_at")
 DEAD_LETTERS = Shape(collection="dead_letters", newest_first="at")
+USAGE = Shape(collection="usage", equals="month")
 APPLIED_SETTINGS = Shape(collection="settings", newest_first="applied_at")
 
-SHAPES = (ARRIVALS, REGION_RESOURCES, RECENTLY_ENDED, DEAD_LETTERS, APPLIED_SETTINGS)
+SHAPES = (ARRIVALS, REGION_RESOURCES, RECENTLY_ENDED, DEAD_LETTERS, USAGE, APPLIED_SETTINGS)
 INDEXES = frozenset(shape.index for shape in SHAPES)
 
 

@@ -60,6 +60,7 @@ from poolqueue.cli.steer_commands import (
     stop,
     unpause,
 )
+from poolqueue.cli.usage import usage
 from poolqueue.scheduling.jobs import State
 from poolqueue.simulation.run import RunTimesMode
 
@@ -207,6 +208,7 @@ def simulate(
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("submit", epilog=EXIT_CODES)(submit)
 app.command("stats", epilog=EXIT_CODES)(stats)
+app.command("usage", epilog=EXIT_CODES)(usage)
 app.command("settings", epilog=EXIT_CODES)(show_settings)
 app.command("diff", epilog=EXIT_CODES)(diff)
 app.command("apply", epilog=EXIT_CODES)(apply)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import typer
 from rich.console import Group, RenderableType
@@ -21,14 +22,21 @@ from poolqueue.scheduling.scorecard import (
     correction,
     overdue,
 )
+from poolqueue.scheduling.usage import month_of
 from poolqueue.viewing.accuracy import ResourceStats, read_stats, stats_fields
 from poolqueue.viewing.as_json import as_text
 from poolqueue.viewing.text import safe, short_time
+from poolqueue.viewing.usage import HOUR, Paid, paid_fields, paid_of, read_month
 
 COLUMNS = ("scored", "p50", "p90", "error", "open", "overdue", "withdrawn", "corrected")
 MEANING = (
     "p50 and p90: the part of the latest forecasts whose jobs started by the time told. "
     "They ought to be 50% and 90%."
+)
+PAID_COLUMNS = ("paid h", "busy", "idle h")
+PAID_MEANING = (
+    "Paid are replica-hours that sweeps saw, busy those with jobs, ours or others'; idle are those "
+    "that idled while jobs waited for replicas, of whatever pool."
 )
 NOTHING = "no forecast was scored yet: a job that waits at a sweep is forecast, if its estimate has a basis"
 
@@ -43,25 +51,62 @@ def stats(
     location: Location = None,
     database: Database = None,
 ) -> None:
-    """Tell how good the estimates of starts have been: how often they covered the real one, and the error."""
+    """Tell how good the estimates of starts have been: how often they covered the real one, and the error.
+
+    And what became of the replicas that are paid for this month: how many idled while jobs waited.
+    """
     options = Options(settings_file=settings, project=project, location=location, database=database)
     with session(context, options) as (opened, output):
         found = read_stats(opened.reader(), named_resource(resource), now=opened.outside.now())
         if resource is not None and not found:
             raise Failure(f"no job ever named the persistent resource {resource}", Exit.REFUSED)
-        _show(output, found, in_json=in_json)
+        now = opened.outside.now()
+        known = {each.name for each in found}
+        months = [each for each in read_month(opened.reader(), month_of(now), now=now) if each.name in known]
+        _show(output, found, paid_of(months), month_of(now), in_json=in_json)
 
 
-def _show(output: Output, found: Sequence[ResourceStats], *, in_json: bool) -> None:
+def _show(
+    output: Output, found: Sequence[ResourceStats], paid: Sequence[Paid], month: str, *, in_json: bool
+) -> None:
     if in_json:
-        output.lines([as_text({"resources": [stats_fields(each) for each in found]})])
+        output.lines([as_text({"month": month, "resources": [_fields(each, paid) for each in found]})])
         return
     if output.is_plain:
-        output.lines(stats_lines(found))
+        output.lines([*stats_lines(found), *(["", *paid_lines(paid)] if paid else [])])
     else:
-        output.show(stats_table(found))
+        output.show(stats_table(found), *(["", paid_table(paid, month)] if paid else []))
     if not any(each.card.scores for each in found):
         output.note(NOTHING)
+
+
+def _fields(each: ResourceStats, paid: Iterable[Paid]) -> dict[str, Any]:
+    own = [paid_fields(one) for one in paid if one.resource == each.name]
+    return {**stats_fields(each), "replicas": own}
+
+
+def paid_table(paid: Sequence[Paid], month: str) -> RenderableType:
+    table = plain_table()
+    table.add_column("resource", overflow="fold")
+    table.add_column("machine", overflow="fold")
+    for column in PAID_COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for each in paid:
+        table.add_row(*map(Text, _paid_cells(each)))
+    since = min((each.since for each in paid if each.since is not None), default=None)
+    began = "" if since is None else f", recorded since {since:%Y-%m-%d %H:%M} UTC"
+    return Group(table, "", Text(f"In {month}{began}. {PAID_MEANING}", style="dim"))
+
+
+def paid_lines(paid: Iterable[Paid]) -> list[str]:
+    return aligned([("resource", "machine", *PAID_COLUMNS), *map(_paid_cells, paid)])
+
+
+def _paid_cells(each: Paid) -> tuple[str, ...]:
+    its = each.metered
+    part = its.busy / its.paid if its.paid else 0.0
+    hours = (f"{its.paid / HOUR:,.1f}", f"{part:.0%}", f"{its.wanted / HOUR:,.1f}")
+    return (safe(each.resource.id), safe(each.machine), *hours)
 
 
 def stats_table(found: Iterable[ResourceStats]) -> RenderableType:

@@ -9,6 +9,7 @@ from typing import Any
 
 from poolqueue.cycle.retrying import until_settled
 from poolqueue.ports import Conflict, Create, Replace
+from poolqueue.records.expiry import expiring
 from poolqueue.records.names import SCHEMA
 from poolqueue.system import System
 
@@ -45,7 +46,10 @@ class Record:
 
     def create(self, content: Mapping[str, Any]) -> Begun:
         """Record the command once; a `result` of None is still to come."""
-        fields = {"schema": SCHEMA, **content, "at": self._system.clock()}
+        at = self._system.clock()
+        fields = {"schema": SCHEMA, **content, "at": at}
+        if content["result"] is not None:
+            fields |= expiring(at, self._system.settings.retention)
         try:
             self._system.documents.commit([Create(path=self._path, fields=fields)])
         except Conflict:
@@ -74,11 +78,13 @@ class Record:
         assert document.fields is not None
         if document.fields["result"] is not None:
             return None
+        at = self._system.clock()
         fields = {
             **document.fields,
             "result": result.status,
             "message": result.message,
             **result.details,
-            "finished_at": self._system.clock(),
+            "finished_at": at,
+            **expiring(at, self._system.settings.retention),
         }
         return Replace(path=self._path, fields=fields, version=document.version)

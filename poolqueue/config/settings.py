@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from poolqueue.config.resources import ResourceSettings
 from poolqueue.config.teams import Team
-from poolqueue.config.values import Duration, Location, Model, Name, Project, ResourceId, Topic
+from poolqueue.config.values import Duration, Location, Model, Name, Project, ResourceId, Retention, Topic
 
 FUNCTION_TIMEOUT = timedelta(seconds=540)  # infra/functions.tf; a test compares
 OTHER_TOPICS = ("job-ended", "dead-letters")  # whose names are no setting
@@ -62,6 +62,7 @@ class Settings(Model):
     resource_defaults: ResourceSettings = ResourceSettings()
     pacing: Pacing = Pacing()
     timing: Timing = Timing()
+    retention: Retention = timedelta(days=30)
     triggers: str | None = None
 
     @model_validator(mode="after")

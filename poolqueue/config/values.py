@@ -19,6 +19,7 @@ _POOL = r"^(\*|[!-~]{1,63})$"
 _NOT_A_DURATION = "not a duration: write it as 90s, 30m, 24h or 7d"
 WEEK = timedelta(days=7)
 YEAR = timedelta(days=366)
+LONGEST_RETENTION = 10 * YEAR
 EVERY_POOL = "*"
 MOST_REPLICAS = 1_000_000
 
@@ -56,6 +57,8 @@ def _word(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(duration), Field(gt=timedelta(0), le=YEAR)]
+# No shorter than messages are kept (infra/variables.tf): a request that comes once more must find its job.
+Retention = Annotated[timedelta, BeforeValidator(duration), Field(ge=WEEK, le=LONGEST_RETENTION)]
 Name = Annotated[str, Field(pattern=_NAME)]
 Location = Annotated[str, Field(pattern=_LOCATION)]
 Project = Annotated[str, Field(pattern=_PROJECT)]

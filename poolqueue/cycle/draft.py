@@ -13,12 +13,16 @@ from poolqueue.ports import Create, Replace, Write
 from poolqueue.records import (
     Queue,
     ResourceName,
+    expiring,
     job_path,
     queue_path,
+    read_template,
     resource_path,
+    template_path,
     write_job,
     write_queue,
     write_resource,
+    write_template,
 )
 from poolqueue.scheduling import arrays, members
 from poolqueue.scheduling.changes import Change, CustomJobEnded, Preempted
@@ -64,9 +68,10 @@ class Admission:
 class Draft:
     """Starts as what the snapshot shows; nothing is written before `writes` are committed."""
 
-    def __init__(self, snapshot: Snapshot, *, now: datetime) -> None:
+    def __init__(self, snapshot: Snapshot, *, now: datetime, retention: timedelta) -> None:
         self._snapshot = snapshot
         self._now = now
+        self._retention = retention
         self._gone: set[str] = set()
         self._still_new: set[str] = set()
         self.resource: Resource = snapshot.resource
@@ -371,8 +376,27 @@ class Draft:
                 self.apply(Changed(key=key, first=first, last=last, at=self._now))
         self.apply(*(DependantsDue(key=key, at=self._now) for key in self.ended_for_others()))
         self.apply(*(Announced(key=key, first=s.first, last=s.last) for key, s in announced.items()))
-        jobs = [_write(job_path(key), moved) for key, moved in self.moved.items()]
-        return [*self._resource_writes(), *queue_writes, *jobs, *self._besides]
+        jobs = [self._job_write(key, moved) for key, moved in self.moved.items()]
+        return [*self._resource_writes(), *queue_writes, *jobs, *self._template_writes(), *self._besides]
+
+    def _job_write(self, key: str, moved: Moved) -> Write:
+        path, fields = job_path(key), write_job(moved.after, retention=self._retention)
+        if moved.before.version is None:
+            return Create(path=path, fields=fields)
+        return Replace(path=path, fields=fields, version=moved.before.version)
+
+    def _template_writes(self) -> Iterable[Write]:
+        """The template of an array that ends, or begins again, is kept for as long as the array's job."""
+        for key, moved in self.moved.items():
+            ended = moved.after.ended
+            if moved.after.array is None or ended == moved.before.job.ended:
+                continue
+            document = self._snapshot.documents.read([template_path(key)])[0]
+            if document.fields is None:
+                continue
+            fields = write_template(read_template(document.fields))
+            expiry = {} if ended is None else expiring(ended, self._retention)
+            yield document.written({**fields, **expiry})
 
     def _set(self, job: Job) -> None:
         known = self.moved.get(job.key)
@@ -460,10 +484,3 @@ def _comes_unseen(before: Job, after: Job) -> bool:
     """Does it begin to compete without ever having been held against pools, as far as is known?"""
     is_back = before.state in {State.HELD, State.ENDED} and after.state is State.QUEUED
     return is_back and after.attempt == 0 and not after.inbox
-
-
-def _write(path: str, moved: Moved) -> Write:
-    fields = write_job(moved.after)
-    if moved.before.version is None:
-        return Create(path=path, fields=fields)
-    return Replace(path=path, fields=fields, version=moved.before.version)

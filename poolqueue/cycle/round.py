@@ -10,6 +10,7 @@ from typing import assert_never
 
 from poolqueue.announced import Span
 from poolqueue.config import policy_of
+from poolqueue.cycle.accounting import account, is_long_metered
 from poolqueue.cycle.draft import Admission, Draft, Moved
 from poolqueue.cycle.elsewhere import Elsewhere, Looked
 from poolqueue.cycle.learning import PENDING_LIMIT, decided_unaided, informed_board, learn
@@ -87,7 +88,7 @@ def run_round(
     """One attempt. Raises `Conflict` when somebody else committed in between: then run it again."""
     snapshot = read_snapshot(system.documents, name, arrivals=asked.arrivals, endings=asked.endings)
     _read_changed(snapshot, asked.changes)
-    draft = Draft(snapshot, now=system.clock())
+    draft = Draft(snapshot, now=system.clock(), retention=system.settings.retention)
     draft.apply(*asked.events)
     for change in asked.changes:
         draft.change(change)
@@ -110,7 +111,10 @@ def run_round(
     if decision is not None:
         drawing.add(decision)
     pending, learned = len(draft.resource.outcomes), None
-    if pending > PENDING_LIMIT or (asked.learn and pending):
+    is_due = pending > PENDING_LIMIT or (asked.learn and pending > 0)
+    if is_due or (asked.learn and is_long_metered(draft, now=system.clock())):
+        account(system, name, draft, now=system.clock())
+    if is_due:
         learned = learn(system, name, draft, now=system.clock())
     for write in keys.writes(snapshot.resource, draft.resource, decision):
         draft.write(write)

@@ -100,7 +100,8 @@ def _note(system: System, ending: CustomJobEnded) -> None:
     document = system.documents.read([job_path(ending.key)])[0]
     if document.fields is None or (noted := ending.noted(read_job(document.fields))) is None:
         return
-    write = Replace(path=document.path, fields=write_job(noted), version=document.version)
+    fields = write_job(noted, retention=system.settings.retention)
+    write = Replace(path=document.path, fields=fields, version=document.version)
     system.documents.commit([write])
 
 

@@ -122,7 +122,8 @@ class Submissions:
                 return job
             after = submitted(job, custom_job=custom_job, now=now)
             path = job_path(job.key)
-            write = Replace(path=path, fields=write_job(after), version=at_version)
+            fields = write_job(after, retention=self._system.settings.retention)
+            write = Replace(path=path, fields=fields, version=at_version)
             self._system.documents.commit([write])
             return after
 

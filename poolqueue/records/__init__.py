@@ -1,6 +1,7 @@
 """How jobs, resources, queues, bells, paces, serial keys and settings are written and read."""
 
 from poolqueue.records.bells import Bell, bell_path, read_bell, write_bell
+from poolqueue.records.expiry import EXPIRES, expiring
 from poolqueue.records.forecasts import forecasts_path, read_scorecard, write_scorecard
 from poolqueue.records.jobs import (
     ARRIVAL_FIELDS,
@@ -19,9 +20,11 @@ from poolqueue.records.run_times import read_run_times, run_times_path, write_ru
 from poolqueue.records.serial_keys import read_serial_key, serial_key_path, write_serial_key
 from poolqueue.records.settings import SettingsVersion, read_settings_version
 from poolqueue.records.templates import Template, read_template, template_path, write_template
+from poolqueue.records.usage import read_usage, usage_path, write_usage
 
 __all__ = [
     "ARRIVAL_FIELDS",
+    "EXPIRES",
     "PAUSES_PATH",
     "Bell",
     "Line",
@@ -32,6 +35,7 @@ __all__ = [
     "bell_path",
     "commands_of",
     "endings_inbox",
+    "expiring",
     "forecasts_path",
     "job_path",
     "pace_path",
@@ -48,11 +52,13 @@ __all__ = [
     "read_serial_key",
     "read_settings_version",
     "read_template",
+    "read_usage",
     "region_key",
     "resource_path",
     "run_times_path",
     "serial_key_path",
     "template_path",
+    "usage_path",
     "write_bell",
     "write_job",
     "write_pace",
@@ -63,4 +69,5 @@ __all__ = [
     "write_scorecard",
     "write_serial_key",
     "write_template",
+    "write_usage",
 ]

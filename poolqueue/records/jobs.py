@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
+from poolqueue.records.expiry import expiring
 from poolqueue.records.names import SCHEMA
 from poolqueue.records.retries import read_failures, read_retries, write_failures, write_retries
 from poolqueue.scheduling.alternatives import Alternative
@@ -66,8 +68,10 @@ def endings_inbox(resource: str) -> str:
     return f"{resource}/endings"
 
 
-def write_job(job: Job) -> dict[str, Any]:
-    """The job's fields. `inbox` and `ended_at`, the indexed ones, are there only while they select it."""
+def write_job(job: Job, *, retention: timedelta) -> dict[str, Any]:
+    """The job's fields. `inbox` and `ended_at`, the indexed ones, are there only while they select it. One
+    that has ended is kept for as long as `retention`.
+    """
     fields: dict[str, Any] = {"schema": SCHEMA} | {name: getattr(job, name) for name in _PLAIN}
     fields |= {
         "state": job.state.value,
@@ -83,7 +87,7 @@ def write_job(job: Job) -> dict[str, Any]:
     if job.inbox:
         fields["inbox"] = job.resource if job.ending is None else endings_inbox(job.resource)
     if job.ended is not None:
-        fields["ended_at"] = job.ended
+        fields |= {"ended_at": job.ended, **expiring(job.ended, retention)}
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -20,6 +20,7 @@ from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
+    Metered,
     Overtakings,
     Pool,
     PoolKey,
@@ -79,8 +80,15 @@ def write_resource(resource: Resource) -> dict[str, Any]:
         "overtakings": asdict(resource.overtakings),
         "suitors": list(resource.suitors),
         "unsettled": _write_unsettled(resource.unsettled),
-        "outcomes": _write_outcomes(resource.outcomes),
+        "outcomes": _write_outcomes(resource.outcomes, keys),
         "pauses": pauses_fields(resource.pauses),
+        "metered": [
+            {
+                "month": month,
+                "pools": keys.write({key: [m.paid, m.busy, m.wanted] for key, m in pools.items()}),
+            }
+            for month, pools in resource.metered.items()
+        ],
     }
     return {**fields, "keys": keys.listed()}
 
@@ -120,8 +128,15 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         overtakings=Overtakings(**fields.get("overtakings", {})),
         suitors=tuple(fields.get("suitors", ())),
         unsettled=_read_unsettled(fields.get("unsettled")),
-        outcomes=_read_outcomes(fields.get("outcomes")),
+        outcomes=_read_outcomes(fields.get("outcomes"), keys),
         pauses=read_pauses(fields.get("pauses")),
+        metered={
+            each["month"]: {
+                key: Metered(paid=paid, busy=busy, wanted=wanted)
+                for key, (paid, busy, wanted) in _read_map(each["pools"], keys).items()
+            }
+            for each in fields.get("metered", ())
+        },
     )
 
 
@@ -160,26 +175,53 @@ def _read_unsettled(packed: bytes | None) -> dict[str, datetime]:
     return {} if packed is None else {key: from_micros(at) for key, at in _unpacked(packed)}
 
 
-def _write_outcomes(outcomes: Mapping[str, Ran]) -> bytes | None:
+def _write_outcomes(outcomes: Mapping[str, Ran], keys: _Numbers) -> bytes | None:
     if not outcomes:
         return None
     traits: dict[Traits, int] = {}
     rows = [
-        [token, traits.setdefault(ran.traits, len(traits)), to_micros(ran.since), ran.seconds, ran.by_itself]
+        [
+            token,
+            traits.setdefault(ran.traits, len(traits)),
+            to_micros(ran.since),
+            ran.seconds,
+            ran.by_itself,
+            ran.team,
+            _numbered(ran.replicas, keys),
+        ]
         for token, ran in outcomes.items()
     ]
     return _packed([[write_traits(each) for each in traits], rows])
 
 
-def _read_outcomes(packed: bytes | None) -> dict[str, Ran]:
+def _read_outcomes(packed: bytes | None, keys: list[PoolKey]) -> dict[str, Ran]:
     if packed is None:
         return {}
     listed, rows = _unpacked(packed)
     traits = [read_traits(fields) for fields in listed]
-    return {
-        token: Ran(traits=traits[place], since=from_micros(since), seconds=seconds, by_itself=by_itself)
-        for token, place, since, seconds, by_itself in rows
-    }
+    return {row[0]: _read_ran(row, keys, traits) for row in rows}
+
+
+def _read_ran(row: list[Any], keys: list[PoolKey], traits: list[Traits]) -> Ran:
+    """Whose it was, and its replicas, were not written once."""
+    _, place, since, seconds, by_itself, *charged = row
+    team, numbers = charged or ("", [])
+    return Ran(
+        traits=traits[place],
+        since=from_micros(since),
+        seconds=seconds,
+        by_itself=by_itself,
+        team=team,
+        replicas=_by_number(numbers, keys),
+    )
+
+
+def _numbered(replicas: Mapping[PoolKey, int], keys: _Numbers) -> list[int]:
+    return [n for key, count in replicas.items() for n in (keys[key], count)]
+
+
+def _by_number(numbers: list[int], keys: list[PoolKey]) -> dict[PoolKey, int]:
+    return {keys[n]: count for n, count in zip(numbers[::2], numbers[1::2], strict=True)}
 
 
 def _packed(entries: list[Any]) -> bytes:
@@ -230,7 +272,7 @@ def _write_reservation(each: Reservation, keys: _Numbers, traits: dict[Traits, i
         each.team,
         each.job_id,
         each.attempt,
-        [n for key, replicas in each.replicas.items() for n in (keys[key], replicas)],
+        _numbered(each.replicas, keys),
         to_micros(each.reserved_at),
         to_micros(each.submit_by),
         each.number,
@@ -254,7 +296,7 @@ def _read_reservation(row: list[Any], keys: list[PoolKey], traits: list[Traits])
         team=team,
         job_id=job_id,
         attempt=attempt,
-        replicas={keys[n]: count for n, count in zip(numbers[::2], numbers[1::2], strict=True)},
+        replicas=_by_number(numbers, keys),
         reserved_at=from_micros(reserved_at),
         submit_by=from_micros(submit_by),
         number=number,

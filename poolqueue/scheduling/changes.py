@@ -137,7 +137,14 @@ class CustomJobEnded:
             return ()
         seconds = max(0.0, ((self.ended or now) - since).total_seconds())
         by_itself = ending in ENDINGS_BY_ITSELF
-        ran = Ran(traits=reservation.traits, since=since, seconds=seconds, by_itself=by_itself)
+        ran = Ran(
+            traits=reservation.traits,
+            since=since,
+            seconds=seconds,
+            by_itself=by_itself,
+            team=reservation.team,
+            replicas=reservation.replicas,
+        )
         return (RunEnded(token=self.token, ran=ran),)
 
     def _refusal(self, ending: Ending, resource: Resource, now: datetime) -> tuple[Event, ...]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.metering import metered
 from poolqueue.scheduling.pools import (
     OUTCOMES_LIMIT,
     SUITORS_LIMIT,
@@ -189,6 +190,11 @@ class DependantsSettled:
     key: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Accounted:
+    """What was metered has been taken into the months' documents."""
+
+
 Event = (
     Reserved
     | Released
@@ -209,6 +215,7 @@ Event = (
     | Learned
     | DependantsDue
     | DependantsSettled
+    | Accounted
 )
 
 
@@ -258,6 +265,8 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
             return replace(resource, unsettled={**resource.unsettled, key: at})
         case DependantsSettled(key=key):
             return replace(resource, unsettled={k: at for k, at in resource.unsettled.items() if k != key})
+        case Accounted():
+            return replace(resource, metered={})
         case unreachable:
             assert_never(unreachable)
 
@@ -338,7 +347,7 @@ def _observe(resource: Resource, event: Observed) -> Resource:
     confirmed = {}
     if steady and before is not None and before.epoch == resource.epoch:
         confirmed = {key: min(n, before.replicas[key]) for key, n in seen.items() if key in before.replicas}
-    return replace(
+    after = replace(
         resource,
         state=event.state,
         created=event.created,
@@ -348,6 +357,7 @@ def _observe(resource: Resource, event: Observed) -> Resource:
         surplus_seen=Surplus(epoch=resource.epoch, replicas=seen) if steady else None,
         observed_at=event.at,
     )
+    return metered(after, since=resource.observed_at)
 
 
 def _foreign(resource: Resource, event: Observed) -> Iterable[Occupant]:

@@ -187,14 +187,33 @@ class Overtakings:
 
 @dataclass(frozen=True, kw_only=True)
 class Ran:
-    """A run that ended, for run times to be learned from: since when it ran, for how long, and whether it
-    ended by itself or was cut.
+    """A run that ended, for run times to be learned from and its team to be charged: since when it ran, for
+    how long, whether it ended by itself or was cut, and the replicas that it had. Without a team it was
+    written before these were told.
     """
 
     traits: Traits
     since: datetime
     seconds: float
     by_itself: bool
+    team: str = ""
+    replicas: Mapping[PoolKey, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metered:
+    """What became of replicas that are paid for, in seconds of single ones: of `paid` were `busy`, with our
+    jobs or with others', and `wanted` those that idled while jobs waited that competed for replicas.
+    """
+
+    paid: float = 0.0
+    busy: float = 0.0
+    wanted: float = 0.0
+
+    def plus(self, more: Metered) -> Metered:
+        return Metered(
+            paid=self.paid + more.paid, busy=self.busy + more.busy, wanted=self.wanted + more.wanted
+        )
 
 
 WHOLE_RESOURCE = "*"
@@ -210,7 +229,8 @@ class Resource:
     would come here, to be told when replicas come free. `pauses` are those of the installation, as far as
     they came here. `unsettled` are keys of ended jobs whose dependants may not know
     of it yet, and since when.
-    `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from.
+    `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from;
+    `metered`, per month and pool, is yet to be taken into the months' own documents.
     """
 
     name: str
@@ -237,6 +257,7 @@ class Resource:
     unsettled: Mapping[str, datetime] = field(default_factory=dict)
     outcomes: Mapping[str, Ran] = field(default_factory=dict)
     pauses: Pauses = NO_PAUSES
+    metered: Mapping[str, Mapping[PoolKey, Metered]] = field(default_factory=dict)
 
     @property
     def is_ready(self) -> bool:

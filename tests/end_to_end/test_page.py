@@ -389,7 +389,8 @@ def _hostile(stack: Stack) -> ResourceName:
     job = record(job, at=job.created)
     for state, minutes, outcome in steps:
         job = move(job, state, at=now - timedelta(minutes=minutes), outcome=outcome, note=HOSTILE)
-    stack.documents.commit([Create(path=job_path(job.key), fields=write_job(replace(job, inbox=False)))])
+    fields = write_job(replace(job, inbox=False), retention=timedelta(days=30))
+    stack.documents.commit([Create(path=job_path(job.key), fields=fields)])
     return name
 
 

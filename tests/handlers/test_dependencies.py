@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -293,7 +294,7 @@ def test_a_job_has_a_bounded_number_of_dependants(installing: Installing) -> Non
     ask(installation, "a")
     document = installation.documents.read([job_path("research.a")])[0]
     many = tuple(f"j{n}" for n in range(DEPENDANTS_LIMIT))
-    full = write_job(replace(installation.job("a"), dependants=many))
+    full = write_job(replace(installation.job("a"), dependants=many), retention=timedelta(days=30))
     installation.documents.commit([Replace(path=document.path, fields=full, version=document.version)])
 
     refused = ask(installation, "b", "a")

@@ -11,6 +11,7 @@ import pytest
 from infra.local.topology import SWEEP_TERMS, TOPICS, Terms
 from poolqueue.adapters.queries import INDEXES
 from poolqueue.config import FUNCTION_TIMEOUT
+from poolqueue.records import EXPIRES
 
 INFRA = Path(__file__).parents[2] / "infra"
 FIRESTORE = (INFRA / "firestore.tf").read_text()
@@ -30,6 +31,15 @@ def test_every_collection_that_is_written_is_exempt_from_automatic_indexes() -> 
 
     assert listed is not None
     assert set(re.findall(r'"(\w+)"', listed[1])) >= {collection for collection, _ in INDEXES}
+
+
+def test_what_expires_is_deleted_by_a_policy_on_the_field_that_is_written() -> None:
+    listed = re.search(r"expiring = toset\(\[(.*?)\]\)", FIRESTORE)
+
+    assert listed is not None
+    assert set(re.findall(r'"(\w+)"', listed[1])) == {"commands", "dead_letters", "jobs", "templates"}
+    assert f'field      = "{EXPIRES}"' in FIRESTORE
+    assert "ttl_config {}" in FIRESTORE
 
 
 def test_subscriptions_deliver_as_they_do_on_one_machine() -> None:

@@ -115,7 +115,9 @@ def store(*resources: Resource, lines: Iterable[Waiting] = (), jobs: Iterable[Jo
         name = ResourceName.from_full(resources[0].name)
         documents.commit([Create(path=queue_path(name, shard), fields=write_queue(queue, shard))])
     for one in jobs:
-        documents.commit([Create(path=job_path(one.key), fields=write_job(one))])
+        documents.commit(
+            [Create(path=job_path(one.key), fields=write_job(one, retention=timedelta(days=30)))]
+        )
     return documents
 
 

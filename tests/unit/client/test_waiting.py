@@ -63,7 +63,7 @@ class Life:
         change = self._changes.pop(0) if self._changes else None
         self._error = change if isinstance(change, Exception) else None
         if isinstance(change, Job):
-            path, fields = job_path(change.key), write_job(change)
+            path, fields = job_path(change.key), write_job(change, retention=timedelta(days=30))
             there = self._documents.read([path])[0]
             write = (
                 Replace(path=path, fields=fields, version=there.version)

@@ -14,6 +14,7 @@ from poolqueue.scheduling.pace import Pace
 from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
+    Metered,
     Pool,
     PoolKey,
     Ran,
@@ -26,6 +27,7 @@ from poolqueue.scheduling.retries import Pause, Retries, RetryRule
 from poolqueue.scheduling.scorecard import OpenForecast, Score, Scorecard, Totals
 from poolqueue.scheduling.serial_keys import Holder, Serial, SerialKey, Turn, Waiter
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
+from poolqueue.scheduling.usage import Usage, Used
 from poolqueue.scheduling.waiting import Waiting
 
 _FIRST, _LAST = datetime.fromisoformat("2020-01-01"), datetime.fromisoformat("2100-01-01")
@@ -188,11 +190,27 @@ RANS = st.builds(
     since=TIMES,
     seconds=st.floats(0, 1e7),
     by_itself=st.booleans(),
+    team=IDS,
+    replicas=REPLICAS,
+)
+MONTHS = st.sampled_from(["2026-11", "2026-12"])
+METERED = st.dictionaries(
+    KEYS, st.builds(Metered, **dict.fromkeys(("paid", "busy", "wanted"), COUNTS.map(float))), max_size=2
+)
+USAGES = st.builds(
+    Usage,
+    month=MONTHS,
+    since=TIMES,
+    used=st.dictionaries(
+        st.tuples(IDS, KEYS), st.builds(Used, attempts=COUNTS, seconds=COUNTS.map(float)), max_size=3
+    ),
+    metered=METERED,
 )
 RESOURCES = st.builds(
     Resource,
     unsettled=st.dictionaries(IDS, TIMES, max_size=2),
     outcomes=st.dictionaries(TOKENS, RANS, max_size=3),
+    metered=st.dictionaries(MONTHS, METERED, max_size=2),
     name=st.just("projects/demo-p/locations/us-central1/persistentResources/shared"),
     state=st.sampled_from(["RUNNING", "MISSING", "ERROR"]),
     created=MAYBE_TIMES,

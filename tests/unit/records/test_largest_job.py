@@ -29,4 +29,6 @@ def test_a_job_of_the_largest_size_that_was_requeued_for_ever_can_be_stored() ->
         large = move(large, State.QUEUED, at=at, reason=Reason.SUBMISSION_UNRESOLVED, note=WIDEST * 5_000)
     ended = move(large, State.ENDED, at=NOW, outcome=Outcome.REJECTED, error=WIDEST * 100_000)
 
-    assert copied(job_path(ended.key), write_job(ended)).size < MAX_DOCUMENT_BYTES
+    assert (
+        copied(job_path(ended.key), write_job(ended, retention=timedelta(days=30))).size < MAX_DOCUMENT_BYTES
+    )

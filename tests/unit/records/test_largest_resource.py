@@ -67,7 +67,12 @@ def test_all_reservations_and_all_unannounced_changes_fit_one_document() -> None
         reservations={reservation.token: reservation for reservation in reservations},
         outcomes={
             f"{chance.getrandbits(128):032x}": Ran(
-                traits=longest_traits(chance), since=NOW, seconds=chance.random() * 1e6, by_itself=True
+                traits=longest_traits(chance),
+                since=NOW,
+                seconds=chance.random() * 1e6,
+                by_itself=True,
+                team=team,
+                replicas=dict.fromkeys(KEYS, 1),
             )
             for _ in range(OUTCOMES_LIMIT)
         },

@@ -23,8 +23,10 @@ from poolqueue.records import (
     read_resource,
     read_scorecard,
     read_serial_key,
+    read_usage,
     resource_path,
     serial_key_path,
+    usage_path,
     write_bell,
     write_job,
     write_pace,
@@ -32,6 +34,7 @@ from poolqueue.records import (
     write_resource,
     write_scorecard,
     write_serial_key,
+    write_usage,
 )
 from poolqueue.scheduling.pools import Reservation, Resource
 from tests.unit.records.building import (
@@ -43,12 +46,14 @@ from tests.unit.records.building import (
     SCORECARDS,
     SERIAL_KEYS,
     TEXTS,
+    USAGES,
     WAITING,
 )
 from tests.unit.scheduling.building import CPU, GPU
 
 NAME = ResourceName(project="demo-p", location="us-central1", id="shared")
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
+MONTH = timedelta(days=30)
 
 
 def stored(path: str, fields):
@@ -60,7 +65,7 @@ def stored(path: str, fields):
 
 @given(JOBS)
 def test_a_job(job) -> None:
-    fields = stored(job_path(job.key), write_job(job))
+    fields = stored(job_path(job.key), write_job(job, retention=MONTH))
 
     assert read_job(fields) == job
     assert fields["schema"] == 1
@@ -68,10 +73,25 @@ def test_a_job(job) -> None:
 
 @given(JOBS)
 def test_a_jobs_indexed_fields_are_there_only_while_they_select_it(job) -> None:
-    fields = write_job(job)
+    fields = write_job(job, retention=MONTH)
 
     assert ("inbox" in fields) == job.inbox
     assert ("ended_at" in fields) == (job.ended is not None)
+
+
+@given(JOBS)
+def test_a_job_expires_once_its_retention_since_its_end_is_over(job) -> None:
+    fields = write_job(job, retention=MONTH)
+
+    assert fields.get("expires_at") == (None if job.ended is None else job.ended + MONTH)
+
+
+@given(USAGES)
+def test_a_months_usage(usage) -> None:
+    fields = stored(usage_path(NAME, usage.month), write_usage(NAME, usage))
+
+    assert read_usage(fields, month=usage.month, now=NOW) == usage
+    assert (fields["schema"], fields["month"], fields["resource"]) == (1, usage.month, NAME.full)
 
 
 @settings(max_examples=40)

@@ -227,7 +227,15 @@ def test_run_times_learn_from_an_end_how_long_it_ran_whatever_became_of_the_job(
 ) -> None:
     effect = done(ended(state), job)
 
-    ran = Ran(traits=NO_TRAITS, since=at(5), seconds=15.0, by_itself=by_itself)
+    own = reservation()
+    ran = Ran(
+        traits=NO_TRAITS,
+        since=at(5),
+        seconds=15.0,
+        by_itself=by_itself,
+        team=own.team,
+        replicas=own.replicas,
+    )
     assert RunEnded(token="t1", ran=ran) in effect.events
 
 
