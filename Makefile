@@ -15,7 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A local stack is a dozen processes: without caches each of them compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check generate bench probe-vertex lock clean
+.PHONY: help run test check generate bench screenshots probe-vertex lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +45,9 @@ generate: $(READY) ## write every generated file: JSON Schemas, field table, sta
 
 bench: $(READY) ## speed and cost, as docs/benchmarks.md claims them; QUICK=1, WRITE=1
 	@$(BIN)/python -m benchmarks
+
+screenshots: $(READY) ## the docs' pictures, of a busy system on this machine; needs Chromium, takes minutes
+	@$(BIN)/python -m infra.tools.screenshots
 
 probe-vertex: ## ask a real project what the documentation leaves open; PROJECT=... RESOURCE=... needed, costs money
 	@if [ -z "$(PROJECT)" ]; then \

@@ -6,8 +6,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, sync_playwright
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 # It looks for updates, and for places that a closed network does not have, unless it is told not to.
@@ -32,6 +34,8 @@ def browser_missing() -> str | None:
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415  most tests ask only whether there is one
+
     path = browser_path()
     if path is None:
         raise FileNotFoundError(browser_missing())

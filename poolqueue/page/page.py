@@ -39,13 +39,16 @@ from poolqueue.page.kept import Kept
 from poolqueue.page.past import RecentlyEnded, ended_before
 from poolqueue.ports import Documents
 from poolqueue.records import ResourceName, forecasts_path, job_path, read_job, read_scorecard
+from poolqueue.scheduling.arrays import Array, member_of
 from poolqueue.scheduling.forecast import JOBS_LIMIT
 from poolqueue.scheduling.jobs import Job, State, job_key
 from poolqueue.scheduling.pools import Resource
 from poolqueue.scheduling.scorecard import Scorecard
 from poolqueue.scheduling.smallest import HIGHEST_PRIORITY
+from poolqueue.scheduling.waiting import is_among
 from poolqueue.viewing.as_json import time_text
 from poolqueue.viewing.explained import Explained, explained_in, facts_of
+from poolqueue.viewing.links import custom_job_link, log_link
 from poolqueue.viewing.making import Snapshot, ended_view, expected_of, resource_view
 from poolqueue.viewing.reading import Reader
 from poolqueue.viewing.stays import PastStays, Stay, current_stays, holdings_of, planned_stays
@@ -183,11 +186,11 @@ class Page:
         plan = self._plans.of(
             name, lambda: planned_stays(seen.snapshot.board(now), now=now, horizon=now + HORIZON)
         )
-        still = {job.key for job in seen.view.waiting}
+        still_waits = is_among(seen.snapshot.waiting)
         return [
             replace(stay, start=max(now, stay.start))
             for stay in plan
-            if job_key(stay.team, stay.job_id) in still
+            if still_waits(job_key(stay.team, stay.job_id))
         ]
 
     def _card(self, name: ResourceName) -> Scorecard:
@@ -244,10 +247,7 @@ class Page:
 
     def _job(self, team: str, job_id: str) -> Told:
         now = self.clock()
-        found = self._documents.read([job_path(job_key(team, job_id))])[0]
-        if found.fields is None:
-            raise _unknown("job_id", job_id, f"team {safe(team, limit=80)} has no such job")
-        job = read_job(found.fields)
+        job = self._record(team, job_id)
         explained = self._explained(job, now)
         fields = {
             **ended_fields(job, explained.job.shares),
@@ -259,6 +259,8 @@ class Page:
             "deadline": time_text(job.expires),
             "not_before": time_text(job.not_before),
             "custom_job": job.custom_job,
+            "links": _links(job.custom_job),
+            "array": None if job.array is None else _array(job.array),
             "specs": _specs(job.custom_job_body),
             "problems": problem_lines(job.problems),
             "facts": [[word, told] for word, told in facts_of(explained)],
@@ -266,6 +268,15 @@ class Page:
             "history": [move_fields(entry) for entry in job.history],
         }
         return Told(fields=fields, read_at=now)
+
+    def _record(self, team: str, job_id: str) -> Job:
+        """Of a member that has none yet, its array's."""
+        member = member_of(job_id)
+        ids = [job_id] if member is None else [job_id, member[0]]
+        for found in self._documents.read([job_path(job_key(team, each)) for each in ids]):
+            if found.fields is not None:
+                return read_job(found.fields)
+        raise _unknown("job_id", job_id, f"team {safe(team, limit=80)} has no such job")
 
     def _explained(self, job: Job, now: datetime) -> Explained:
         if job.state is State.ENDED:
@@ -289,6 +300,23 @@ def _fits(job: JobView, ask: QueuePage) -> bool:
         return False
     text = ask.text.lower()
     return not text or text in job.job_id.lower() or text in job.team.lower()
+
+
+def _links(custom_job: str | None) -> Fields:
+    """Into Google Cloud's console, which knows nothing of what runs on one machine."""
+    if custom_job is None or custom_job.startswith("projects/demo-"):
+        return {}
+    return {"custom_job": custom_job_link(custom_job), "log": log_link(custom_job)}
+
+
+def _array(array: Array) -> Fields:
+    return {
+        "members": array.size,
+        "waiting": array.waiting.bit_count(),
+        "active": array.active.bit_count(),
+        "max_parallel": array.max_parallel,
+        "ended": array.counts(),
+    }
 
 
 def _specs(body: str) -> list[Fields]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from itertools import chain
 
 from poolqueue.records import ResourceName
+from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.board import CANCELLED_SECONDS, Board, specs
 from poolqueue.scheduling.forward import expected_left, run_forward
 from poolqueue.scheduling.jobs import Demand, Job, Move, Outcome, Reason, State
@@ -87,7 +88,7 @@ def holdings_of(job: Job) -> Iterator[Stay]:
     first: Move | None = None
     began: datetime | None = None
     for entry in _here(job.history):
-        if entry.state in _HOLDING:
+        if entry.state in _HOLDING and entry.attempt:  # an array runs, and has no attempt of its own
             if first is None:
                 first, began = entry, None
             if entry.state is State.RUNNING:
@@ -170,6 +171,12 @@ def planned_stays(board: Board, *, now: datetime, horizon: datetime) -> list[Sta
     """
     lines: Mapping[str, Waiting] = {line.key: line for line in board.lines()}
     wanted = {key: board.group_of(line).wanted for key, line in lines.items()}
+
+    def line_of(key: str) -> Waiting | None:
+        """Of a job, or of the array that it is a member of; an array's own start is that of a member."""
+        line = lines.get(key)
+        return lines.get(array_key(key) or "") if line is None else None if line.members else line
+
     left = expected_left(board)
     limit = EFFORT // (len(board.groups) + ALWAYS_GROUPS)
     course = run_forward(
@@ -179,18 +186,19 @@ def planned_stays(board: Board, *, now: datetime, horizon: datetime) -> list[Sta
         limit=max(1, min(MOST_DECISIONS, limit)),
         horizon=horizon,
     )
-    first = sorted((at, key) for key, at in course.starts.items() if key in lines)
+    starts = [(at, key, line) for key, at in course.starts.items() if (line := line_of(key)) is not None]
+    starts.sort(key=lambda each: each[:2])
     return [
         Stay(
             kind=Kind.PLANNED,
             pool=pool,
             replicas=n,
             start=at,
-            end=at + timedelta(seconds=left(key, lines[key].traits, 0.0)),
-            team=lines[key].team,
-            job_id=lines[key].job_id,
-            attempt=lines[key].attempt + 1,
+            end=at + timedelta(seconds=left(key, line.traits, 0.0)),
+            team=line.team,
+            job_id=key.removeprefix(f"{line.team}."),
+            attempt=line.attempt + 1,
         )
-        for at, key in first[:PLANNED_LIMIT]
-        for pool, n in wanted[key]
+        for at, key, line in starts[:PLANNED_LIMIT]
+        for pool, n in wanted[line.key]
     ]

@@ -124,7 +124,7 @@ function block(bar, { left, right, top, height, isFirst }, place) {
   const parts = [];
   const runs = bar.kind === "running" || bar.kind === "starting";
   const solid = runs ? Math.min(right, Math.max(place.here, left + LEAST_WIDTH)) : right;
-  if (bar.kind === "others") parts.push(svg("rect", { ...box, class: "fill", x: left, width: right - left, fill: `url(#${place.id}-others)` }));
+  if (bar.kind === "others") parts.push(svg("rect", { ...box, class: "foreign", x: left, width: right - left, fill: `url(#${place.id}-others)` }));
   else parts.push(svg("rect", { ...box, class: "fill", x: left, width: Math.max(LEAST_WIDTH, solid - left) }));
   if (runs && right - solid > 1) parts.push(svg("rect", { ...box, class: "rest", x: solid, width: right - solid }));
   if (isMarked(bar)) parts.push(end(bar, right, top, height));

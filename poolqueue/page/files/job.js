@@ -3,7 +3,7 @@
 import { h, shown, svg } from "./dom.js";
 import { outcome } from "./overview.js";
 import { table } from "./tables.js";
-import { clock, full, inWords, now, plural, shares, span, time } from "./words.js";
+import { clock, count, full, inWords, now, plural, shares, span, time } from "./words.js";
 
 const LIFE_HEIGHT = 26;
 
@@ -15,6 +15,7 @@ export function job(told, colour) {
     h("p", { class: "job-line" }, told.outcome ? outcome(told.outcome) : h("span", { class: "chip even" }, inWords(told.state)),
       " of team ", h("strong", null, shown(told.team)), `, priority ${told.priority}, needs ${shares(told.pools)}`,
       told.display_name && told.display_name !== told.job_id ? [" · called “", h("span", { class: "isolate" }, told.display_name), "”"] : null),
+    told.array && array(told.array),
     told.error && h("section", { "aria-labelledby": "error-title" }, h("h2", { id: "error-title" }, "What Vertex AI said"), h("pre", { class: "error", tabindex: "0" }, told.error)),
     told.problems.length > 0 && problems(told),
     h("section", { "aria-labelledby": "life-title" }, h("h2", { id: "life-title" }, "Its life"),
@@ -24,6 +25,13 @@ export function job(told, colour) {
     history(told),
     about(told, resource),
   ];
+}
+
+function array({ members, waiting, active, max_parallel: most, ended }) {
+  const parts = [[count(members), "members"], [count(waiting), "wait"], [count(active), "hold replicas or are about to"],
+    ...Object.entries(ended).map(([word, n]) => [count(n), inWords(word)])];
+  return h("p", { class: "job-line" }, "An array: ", parts.map(([n, word], at) => [at > 0 && ", ", h("strong", null, n), ` ${word}`]),
+    most !== null && `; at most ${count(most)} at a time`, ".");
 }
 
 function times(told) {
@@ -36,6 +44,7 @@ function times(told) {
 function facts(told) {
   const groups = [];
   for (const [word, text] of told.facts.slice(1)) {
+    if (word === "reason" && told.error) continue; // it is told above
     if (word || !groups.length) groups.push([word, [text]]);
     else groups.at(-1)[1].push(text);
   }
@@ -81,17 +90,14 @@ function history(told) {
 }
 
 function about(told, resource) {
-  const project = told.custom_job?.split("/")[1] ?? "", location = told.custom_job?.split("/")[3] ?? "", number = told.custom_job?.split("/").at(-1);
-  const isReal = number && !project.startsWith("demo-");
-  const console_ = "https://console.cloud.google.com";
+  const { custom_job: page, log } = told.links;
   return h("section", { "aria-labelledby": "about-title" }, h("h2", { id: "about-title" }, "What it runs"),
     h("dl", { class: "facts" },
       h("div", null, h("dt", null, "resource"), h("dd", null, shown(resource.at(-1)))),
       told.specs.map((spec, n) => h("div", null, h("dt", null, `spec ${n + 1}`), h("dd", null, `${spec.replicas} × ${spec.image}`))),
       told.custom_job && h("div", null, h("dt", null, "custom job"), h("dd", null, h("code", null, told.custom_job))),
-      isReal && h("div", null, h("dt", null, "in the console"), h("dd", null,
-        h("a", { rel: "noreferrer", href: `${console_}/vertex-ai/locations/${encodeURIComponent(location)}/training/${encodeURIComponent(number)}?project=${encodeURIComponent(project)}` }, "the custom job"), ", ",
-        h("a", { rel: "noreferrer", href: `${console_}/logs/query;query=${encodeURIComponent(`resource.labels.job_id="${number}"`)}?project=${encodeURIComponent(project)}` }, "its logs")))),
+      page && h("div", null, h("dt", null, "in the console"), h("dd", null,
+        h("a", { rel: "noreferrer", href: page }, "the custom job"), log && [", ", h("a", { rel: "noreferrer", href: log }, "its log")]))),
     h("p", { class: "quiet" }, "Arguments and environment are not shown: they may hold secrets."));
 }
 

@@ -141,7 +141,7 @@ export function teams(detail, colour) {
 function shareBar(team, colour) {
   return h("div", { class: "share-cell" },
     partBar("share", `team-${colour(team.name)}`, team.used, team.share),
-    h("span", null, `used ${percent(team.used)} of a share of ${percent(team.share)}`));
+    h("span", null, `used ${percent(team.used)}, share ${percent(team.share)}`));
 }
 
 // A part of a whole, and a mark where it ought to be.

@@ -130,7 +130,7 @@ function render() {
   }
   if (before) {
     document.title = `${drawn.kind === "job" ? `${shown(drawn.told.job_id)} · ` : drawn.kind === "resource" ? `${shown(drawn.detail.id)} · ` : ""}Pool Queue`;
-    if (seenBefore) { scrollTo(0, 0); document.getElementById("title")?.focus({ preventScroll: true }); }
+    if (seenBefore) { scrollTo({ top: 0, behavior: "instant" }); document.getElementById("title")?.focus({ preventScroll: true }); }
     seenBefore = true;
   }
 }

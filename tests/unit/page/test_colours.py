@@ -103,6 +103,7 @@ both_themes = pytest.mark.parametrize("theme", ["light", "dark"])
         ("ink", "free"),
         ("ink", "future"),
         ("quiet", "future"),
+        ("ink", "others"),
         ("now", "page"),
         ("now", "card"),
         ("card", "ink"),
