@@ -36,6 +36,7 @@ TEAMS = [
     {"name": "vision", "topics": ["job-requests.vision"], "command_topics": ["job-commands.vision"]},
     {"name": "speech", "topics": ["job-requests.speech"], "weight": 3},
 ]
+UNTIL_RELEASED = (FindingKind.NO_END, FindingKind.NEVER_RELEASED)
 POLICIES = {
     "reordered": {"ordering": "fifo"},
     "lent": {"preemption": "lent", "quotas": {"vision": {"cpu": {"guaranteed": 2}}}},
@@ -81,5 +82,5 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     )
     with start_stack(tmp_path_factory.mktemp("stack"), plan) as started:
         yield started
-        wait_for(lambda: not started.report().of_kind(FindingKind.NO_END), "the last job's end")
+        wait_for(lambda: not any(map(started.report().of_kind, UNTIL_RELEASED)), "the last job's end")
         started.report().assert_nothing_found()

@@ -68,7 +68,8 @@ def test_no_pool_is_ever_over_capacity_and_every_job_ends_once(
 
         wait_for(lambda: len(ended()) >= len(accepted), "the end of all jobs")
 
-        assert sorted(ended()) == sorted(accepted)
-        assert not check_journal(stand_in.journal(), allow_over_capacity=True).findings
-        lines = stand_in.journal_path.read_text(encoding="utf-8").splitlines()
-        assert [json.loads(line) for line in lines] == stand_in.journal()
+    # Now that it has stopped: an end is written before its last words and the release of its replicas.
+    assert sorted(ended()) == sorted(accepted)
+    assert not check_journal(stand_in.journal(), allow_over_capacity=True).findings
+    lines = stand_in.journal_path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == stand_in.journal()

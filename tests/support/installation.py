@@ -44,20 +44,25 @@ DEADLINE_SECONDS = 20.0
 
 
 class Clock:
-    """The real clock, which a test may put forward."""
+    """The real clock, which a test may put forward, or stop."""
 
     def __init__(self) -> None:
         self._offset = timedelta()
+        self._stopped: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._offset
+        return (self._stopped or datetime.now(UTC)) + self._offset
+
+    def stop(self) -> None:
+        """Nothing passes any more but what is put forward or slept."""
+        self._stopped = datetime.now(UTC)
 
     def advance(self, **by: float) -> None:
         self._offset += timedelta(**by)
 
     def sleep(self, seconds: float) -> None:
         """Rivals really wait for one another, shortly; whoever waits for time to pass makes it pass."""
-        if seconds > LONGEST_PAUSE_SECONDS:
+        if self._stopped or seconds > LONGEST_PAUSE_SECONDS:
             self.advance(seconds=seconds)
         else:
             time.sleep(seconds)
