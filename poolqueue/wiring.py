@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -113,6 +113,17 @@ def subscription(environment: Environment, name: str) -> Subscription:
     from poolqueue.adapters.pubsub_pull import PubSubSubscription  # noqa: PLC0415  as above
 
     return PubSubSubscription(name, emulator_host=environment.pubsub_emulator_host)
+
+
+def topic_states(
+    environment: Environment, topics: list[str], *, timeout_seconds: float = 10.0
+) -> Mapping[str, str]:
+    """Of topics by their full names: `open`, `forbidden` or `missing`. Raises `PublishFailed`."""
+    from poolqueue.adapters import pubsub_topics  # noqa: PLC0415  as above
+
+    return pubsub_topics.topic_states(
+        topics, emulator=environment.pubsub_emulator_host, timeout_seconds=timeout_seconds
+    )
 
 
 def fault_of(error: BaseException) -> str | None:

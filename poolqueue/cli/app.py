@@ -26,6 +26,7 @@ from poolqueue.cli.arguments import (
     SettingsFile,
     Wait,
 )
+from poolqueue.cli.doctor import doctor
 from poolqueue.cli.job_commands import explain, submit
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
@@ -209,6 +210,7 @@ app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("submit", epilog=EXIT_CODES)(submit)
 app.command("stats", epilog=EXIT_CODES)(stats)
 app.command("usage", epilog=EXIT_CODES)(usage)
+app.command("doctor", epilog=EXIT_CODES)(doctor)
 app.command("settings", epilog=EXIT_CODES)(show_settings)
 app.command("diff", epilog=EXIT_CODES)(diff)
 app.command("apply", epilog=EXIT_CODES)(apply)

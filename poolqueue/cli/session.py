@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -40,6 +40,7 @@ class Outside:
     environment: Callable[[], Environment] = read_environment
     documents: Callable[[Environment, str], Documents] = wiring.open_documents
     publisher: Callable[[Environment], Publisher] = _publisher
+    topics: Callable[[Environment, list[str]], Mapping[str, str]] = wiring.topic_states
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep

@@ -97,6 +97,24 @@ def test_it_publishes_a_command_and_tells_its_result(
     assert out == "done: nothing more is admitted to shared; what runs there goes on\n"
 
 
+def test_doctor_names_topics_that_are_missing_and_is_content_once_they_are_there(
+    installation: Installation, bench: Bench, environment: dict[str, str]
+) -> None:
+    installation.ask(request("first"))
+    installation.sweep()
+    code, out, err = finish(start(environment, "doctor"))
+
+    assert (code, err) == (1, "1 bad, 0 odd\n")
+    assert "missing: job-commands, job-requests" in out
+
+    for topic in ("job-commands", "job-requests"):
+        bench.create_topic(topic)
+    code, out, err = finish(start(environment, "doctor"))
+
+    assert (code, err) == (0, "")
+    assert {line.split()[0] for line in out.splitlines()} == {"good"}
+
+
 def test_a_dry_run_tells_what_happens_once_the_request_is_published(
     installation: Installation, bench: Bench, environment: dict[str, str], tmp_path: Path
 ) -> None:
