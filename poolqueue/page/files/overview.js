@@ -96,7 +96,8 @@ export function timeline(detail, options, colour) {
       h("li", null, h("span", { class: "mark", "aria-hidden": "true" }, "‹"), "requeued")),
     h("p", { class: "quiet" }, "What is expected takes every run to last as long as similar ones did, and nothing else to arrive. Choose a bar to see its job.",
       hidden && ` What ended before ${clock(time(detail.history_since))} is not shown: only the latest 500 are read.`),
-    h("details", { "data-key": "as-table" }, h("summary", null, "The chart as a table"), asTable(detail.charts, shownWindow)),
+    h("details", { "data-key": "as-table", "data-do": "as-table" }, h("summary", null, "The chart as a table"),
+      options.isTableOpen && asTable(detail.charts, shownWindow)),
   ];
 }
 
@@ -105,7 +106,7 @@ export function draw(root, detail, options, colour) {
   for (const place of root.querySelectorAll("[data-drawn=chart]")) {
     const chart = detail.charts.find((each) => each.pool === place.dataset.pool);
     const width = place.clientWidth;
-    if (!chart || !width) continue;
+    if (!chart || !width || isDrawn(place, { detail, width, shownWindow })) continue;
     const running = chart.bars.filter((bar) => bar.kind === "running" || bar.kind === "starting").length;
     const planned = chart.bars.filter((bar) => bar.kind === "planned").length;
     place.replaceChildren(drawing(chart, shownWindow, width, colour, {
@@ -114,6 +115,16 @@ export function draw(root, detail, options, colour) {
     }));
   }
 }
+
+// Is the drawing there already, and not a pixel late?
+function isDrawn(place, wanted) {
+  const { detail, width, shownWindow } = drawings.get(place) ?? {};
+  const late = shownWindow && ((wanted.shownWindow.now - shownWindow.now) / (shownWindow.to - shownWindow.from)) * width;
+  if (detail === wanted.detail && width === wanted.width && shownWindow.span === wanted.shownWindow.span && late < 1) return true;
+  drawings.set(place, wanted);
+  return false;
+}
+const drawings = new WeakMap();
 
 // --- teams
 

@@ -13,7 +13,7 @@ const TYPING_MILLISECONDS = 250;
 
 const SECTIONS = [["pools", "Pools"], ["timeline", "Timeline"], ["queue", "Queue"], ["teams", "Teams"], ["forecasts", "Forecasts"], ["outcomes", "Outcomes"]];
 
-const options = { span: "auto", page: 1, team: "", reason: "", text: "", until: "" };
+const options = { span: "auto", isTableOpen: false, page: 1, team: "", reason: "", text: "", until: "" };
 let route = readRoute();
 let drawn = null; // what the last look found
 let estimates = null;
@@ -44,6 +44,11 @@ async function look() {
 
 const query = (fields) => new URLSearchParams(Object.entries(fields).filter(([, value]) => value !== "")).toString();
 
+const queueOf = (name) => {
+  const { page, team, reason, text } = options;
+  return `api/queue?${query({ name, page, team, reason, text })}`;
+};
+
 async function lookAtResource(at) {
   const overview = await ask("api/overview");
   const resources = overview.told.resources;
@@ -53,12 +58,12 @@ async function lookAtResource(at) {
     show({ kind: "empty", overview: overview.told });
     return overview.readAt;
   }
-  const { page, team, reason, text, until } = options;
+  const { until } = options, before = choices;
   let found;
   try {
     found = await Promise.all([
       ask(`api/resource?${query({ name })}`),
-      ask(`api/queue?${query({ name, page, team, reason, text })}`),
+      ask(queueOf(name)),
       ask(`api/outcomes${until ? `?${query({ until })}` : ""}`),
     ]);
   } catch (error) {
@@ -68,7 +73,7 @@ async function lookAtResource(at) {
     }
     throw error;
   }
-  if (route !== at) return null;
+  if (route !== at || choices !== before) return null; // somebody has chosen another part of the queue meanwhile
   const [detail, waiting, ended] = found;
   show({ kind: "resource", name, overview: overview.told, detail: detail.told, waiting: waiting.told, ended: ended.told });
   if (waiting.told.jobs.length) foretell(name, at);
@@ -204,6 +209,12 @@ document.addEventListener("change", (event) => {
   }
 });
 
+document.addEventListener("toggle", (event) => {
+  if (event.target.dataset?.do !== "as-table") return;
+  options.isTableOpen = event.target.open;
+  render();
+}, true);
+
 let typing = null;
 document.addEventListener("input", (event) => {
   if (event.target.dataset.do !== "text") return;
@@ -215,13 +226,23 @@ document.addEventListener("submit", (event) => event.preventDefault());
 // Another part of the queue: asked for at once, and told to who cannot see it.
 async function choose(changes, isQueue = false) {
   Object.assign(options, changes);
-  await live.run();
-  if (isQueue && drawn?.kind === "resource" && live.state.isUp) {
-    const { waiting } = drawn;
-    const pages = waiting.pages > 1 ? `, page ${waiting.page} of ${waiting.pages}` : "";
-    announce(`${plural(waiting.found, "job", "jobs")} found${pages}`);
+  if (!isQueue || drawn?.kind !== "resource") {
+    live.run();
+    return;
+  }
+  const choice = (choices += 1);
+  try {
+    const { told } = await ask(queueOf(drawn.name));
+    if (choice !== choices || drawn?.kind !== "resource" || drawn.name !== told.name) return;
+    drawn = { ...drawn, waiting: told };
+    render();
+    const pages = told.pages > 1 ? `, page ${told.page} of ${told.pages}` : "";
+    announce(`${plural(told.found, "job", "jobs")} found${pages}`);
+  } catch {
+    live.run(); // which tells what is wrong, and tries again
   }
 }
+let choices = 0;
 
 function announce(text) {
   const place = document.getElementById("announcement");
