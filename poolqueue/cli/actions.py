@@ -10,7 +10,7 @@ import typer
 from poolqueue import wiring
 from poolqueue.cli.asking import Answer, publish, wait_for_answer
 from poolqueue.cli.failures import Exit, Failure
-from poolqueue.cli.listing import Listing, ended_jobs, live_jobs
+from poolqueue.cli.listing import Listing, Wanted, ended_jobs, live_jobs
 from poolqueue.cli.output import Output
 from poolqueue.cli.plain import dead_letters_lines, jobs_lines, pools_lines
 from poolqueue.cli.saving import save
@@ -41,18 +41,18 @@ ENDED_WINDOW = 1_000
 def show_live_jobs(
     session: Session,
     output: Output,
+    wanted: Wanted,
     *,
     resource: str | None,
-    team: str | None,
-    state: State | None,
     limit: int,
     in_json: bool,
 ) -> None:
-    # A state is exact only where the job's document was read: all that a filter could want are.
-    details = limit if state is None else DETAILS_LIMIT
-    estimates = (limit if team is None else JOBS_LIMIT) if state in {None, State.QUEUED} else 0
+    # State and priority are exact only where the job's document was read: all that a filter could want are.
+    is_narrow = wanted != Wanted(team=wanted.team)
+    details = DETAILS_LIMIT if is_narrow else limit
+    estimates = (limit if wanted == Wanted() else JOBS_LIMIT) if wanted.state in {None, State.QUEUED} else 0
     views = _views(session, output, resource, details=details, estimates=estimates)
-    listing = live_jobs(views, team=team, state=state, limit=limit)
+    listing = live_jobs(views, wanted, limit=limit)
     if in_json:
         output.lines([_listing_as_json(listing)])
         return
@@ -73,14 +73,14 @@ def show_live_jobs(
 
 
 def show_ended_jobs(
-    session: Session, output: Output, *, resource: str | None, team: str | None, limit: int, in_json: bool
+    session: Session, output: Output, wanted: Wanted, *, resource: str | None, limit: int, in_json: bool
 ) -> None:
-    is_filtered = resource is not None or team is not None
+    is_filtered = resource is not None or wanted != Wanted()
     window = max(limit, ENDED_WINDOW) if is_filtered else limit
     named = named_resource(resource)
     id_ = named if named is None or isinstance(named, str) else named.id
     read = session.reader(anywhere=True).ended(limit=window)
-    listing = ended_jobs(read, team=team, resource=id_, limit=limit)
+    listing = ended_jobs(read, wanted, resource=id_, limit=limit)
     if in_json:
         output.lines([_listing_as_json(listing)])
     elif output.is_plain:

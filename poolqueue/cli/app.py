@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,7 @@ from poolqueue.cli.arguments import (
 )
 from poolqueue.cli.doctor import doctor
 from poolqueue.cli.job_commands import explain, submit
+from poolqueue.cli.listing import Wanted
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
 from poolqueue.cli.settings_commands import apply, diff, show_settings
@@ -61,7 +63,9 @@ from poolqueue.cli.steer_commands import (
     stop,
     unpause,
 )
+from poolqueue.cli.teams import teams
 from poolqueue.cli.usage import usage
+from poolqueue.cli.watching import watch
 from poolqueue.scheduling.jobs import State
 from poolqueue.simulation.run import RunTimesMode
 
@@ -70,7 +74,6 @@ SHOWN = 50
 app = typer.Typer(
     name="poolctl",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Show and steer the queue in front of Vertex AI persistent resources.",
     epilog=EXIT_CODES,
@@ -84,6 +87,13 @@ def jobs(
     resource: ResourceFilter = None,
     team: Annotated[str | None, typer.Option("--team", "-t", help="Only this team's.")] = None,
     state: Annotated[State | None, typer.Option("--state", "-s", help="Only in this state.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Only ids that match, such as 'nightly-*'.", metavar="PATTERN"),
+    ] = None,
+    priority: Annotated[
+        int | None, typer.Option("--priority", "-p", help="Only of this priority or higher.", metavar="N")
+    ] = None,
     ended: Annotated[bool, typer.Option("--ended", help="Those that ended, the latest first.")] = False,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=10_000, help="Rows shown of each kind.")
@@ -99,13 +109,13 @@ def jobs(
     Why a job waits is worked out now, by the code that decides. --ended lists those that ended.
     """
     options = Options(settings_file=settings, project=project, location=location, database=database)
+    wanted = Wanted(team=team, state=state, name=name, least_priority=priority)
     with session(context, options) as (opened, output):
         if ended or state is State.ENDED:
-            show_ended_jobs(opened, output, resource=resource, team=team, limit=limit, in_json=in_json)
+            wanted = replace(wanted, state=None)
+            show_ended_jobs(opened, output, wanted, resource=resource, limit=limit, in_json=in_json)
         else:
-            show_live_jobs(
-                opened, output, resource=resource, team=team, state=state, limit=limit, in_json=in_json
-            )
+            show_live_jobs(opened, output, wanted, resource=resource, limit=limit, in_json=in_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -210,6 +220,8 @@ app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("submit", epilog=EXIT_CODES)(submit)
 app.command("stats", epilog=EXIT_CODES)(stats)
 app.command("usage", epilog=EXIT_CODES)(usage)
+app.command("watch", epilog=EXIT_CODES)(watch)
+app.command("teams", epilog=EXIT_CODES)(teams)
 app.command("doctor", epilog=EXIT_CODES)(doctor)
 app.command("settings", epilog=EXIT_CODES)(show_settings)
 app.command("diff", epilog=EXIT_CODES)(diff)

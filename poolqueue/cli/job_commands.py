@@ -13,6 +13,7 @@ from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import session
 from poolqueue.cli.session import Options
 from poolqueue.cli.simulation_arguments import Resized, resized
+from poolqueue.cli.watching import EVERY_SECONDS, watch_job
 
 _VARIED = "With --dry-run: tried beside what was asked for, each alone, repeatable"
 
@@ -81,6 +82,9 @@ def submit(
         list[str] | None,
         typer.Option("--attribute", "-a", help="Message attribute.", metavar="NAME=VALUE"),
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--watch", "-w", help="Then watch the job until it has ended.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of it.")] = False,
     replicas: Replicas = None,
     on: OnResource = None,
@@ -110,9 +114,21 @@ def submit(
     with session(context, options) as (opened, output):
         if not dry_run and variations != Variations(grown=[]):
             raise Failure("what is varied is only tried: add --dry-run", Exit.USAGE)
+        if dry_run and follow:
+            raise Failure("--watch: a dry run leaves nothing to watch", Exit.USAGE)
         attributes = submitting.attributes_of(attribute or ())
         asked = submitting.Submission(path=file, team=team, topic=topic, attributes=attributes)
         if dry_run:
             submitting.dry_run(opened, output, asked, variations, in_json=in_json)
         else:
-            submitting.submit(opened, output, asked)
+            team_named, job_id = submitting.submit(opened, output, asked)
+            if follow:
+                watch_job(
+                    opened,
+                    output,
+                    job_id,
+                    team=team_named,
+                    every=EVERY_SECONDS,
+                    in_json=in_json,
+                    is_new=True,
+                )

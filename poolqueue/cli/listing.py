@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from poolqueue.scheduling.jobs import State
 from poolqueue.viewing.views import JobView, ResourceView
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which jobs are asked for; `name` is a pattern as of file names, such as `nightly-*`."""
+
+    team: str | None = None
+    state: State | None = None
+    name: str | None = None
+    least_priority: int | None = None
+
+    def fits(self, job: JobView) -> bool:
+        is_high = self.least_priority is None or (
+            job.priority is not None and job.priority >= self.least_priority
+        )
+        is_named = self.name is None or fnmatchcase(job.job_id, self.name)
+        return is_high and is_named and self.team in {None, job.team} and self.state in {None, job.state}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +49,9 @@ class Listing:
         return tuple(job for job in self.chosen if job.state in {State.QUEUED, State.HELD})
 
 
-def live_jobs(views: Sequence[ResourceView], *, team: str | None, state: State | None, limit: int) -> Listing:
+def live_jobs(views: Sequence[ResourceView], wanted: Wanted, *, limit: int) -> Listing:
     """Up to `limit` jobs that hold replicas, as many that wait and as many that are held."""
-    keep = _filter(team, state)
+    keep = wanted.fits
     holding = [job for view in views for job in view.holding if keep(job)]
     waiting = [job for view in views for job in view.waiting if keep(job)]
     held = [job for view in views for job in view.held if keep(job)]
@@ -46,12 +64,7 @@ def live_jobs(views: Sequence[ResourceView], *, team: str | None, state: State |
     )
 
 
-def ended_jobs(jobs: Sequence[JobView], *, team: str | None, resource: str | None, limit: int) -> Listing:
+def ended_jobs(jobs: Sequence[JobView], wanted: Wanted, *, resource: str | None, limit: int) -> Listing:
     """The first `limit` of those that ended last."""
-    keep = _filter(team, None)
-    chosen = [job for job in jobs if keep(job) and resource in {None, job.resource}]
+    chosen = [job for job in jobs if wanted.fits(job) and resource in {None, job.resource}]
     return Listing(chosen=tuple(chosen), shown=tuple(chosen[:limit]))
-
-
-def _filter(team: str | None, state: State | None) -> Callable[[JobView], bool]:
-    return lambda job: team in {None, job.team} and state in {None, job.state}

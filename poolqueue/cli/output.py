@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import typer
 from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.text import Text
 
 from poolqueue.cli.failures import Exit, Failure, failure_of
@@ -38,6 +39,10 @@ class Output:
         """Lines of any length, as they are."""
         for line in lines:
             sys.stdout.write(line + "\n")
+
+    def live(self) -> Live:
+        """For a picture that is drawn in place of the one before."""
+        return Live(console=self._console, auto_refresh=False)
 
     def tell(self, message: str, *, style: str) -> None:
         """A result in a line, of which parts may be somebody else's."""

@@ -49,8 +49,8 @@ def attributes_of(given: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def submit(session: Session, output: Output, submission: Submission) -> None:
-    """Publish it, and tell the job's id; what is malformed is told, not published."""
+def submit(session: Session, output: Output, submission: Submission) -> tuple[str | None, str]:
+    """Publish it, and tell the job's id; what is malformed is told, not published. Its team, and its id."""
     asked = _asked(session, submission)
     settings = session.found.settings
     team = None if settings is None else _team(settings, submission)
@@ -73,6 +73,7 @@ def submit(session: Session, output: Output, submission: Submission) -> None:
     whose = "" if team is None else f" of team {team.name}"
     output.tell(f"published as job {request.job_id}{whose}", style="green")
     output.note(f"look at it: poolctl explain {request.job_id}" + (f" --team {team.name}" if team else ""))
+    return (None if team is None else team.name), request.job_id
 
 
 def dry_run(

@@ -19,6 +19,11 @@ def as_text(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, indent=2, ensure_ascii=True)
 
 
+def as_line(fields: Mapping[str, Any]) -> str:
+    """Likewise, on one line."""
+    return json.dumps(fields, ensure_ascii=True)
+
+
 def job_fields(job: JobView) -> dict[str, Any]:
     return {
         "team": job.team,

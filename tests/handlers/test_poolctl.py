@@ -56,6 +56,7 @@ class Poolctl:
         self.answer: bool | None = None
         self.asked: list[str] = []
         self.is_interrupted = False
+        self.meanwhile: Iterator[object] | None = None  # goes on at each pause
 
     def __call__(self, *arguments: str, exit_code: int = Exit.DONE) -> str:
         outside = Outside(
@@ -86,6 +87,8 @@ class Poolctl:
         if self.is_interrupted:
             raise KeyboardInterrupt
         self.time += seconds
+        if self.meanwhile is not None:
+            next(self.meanwhile, None)
 
 
 @pytest.fixture
