@@ -28,7 +28,7 @@ from poolqueue.cli.arguments import (
     Wait,
 )
 from poolqueue.cli.doctor import doctor
-from poolqueue.cli.job_commands import explain, submit
+from poolqueue.cli.job_commands import explain, job, logs, submit
 from poolqueue.cli.listing import Wanted
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
@@ -216,6 +216,8 @@ def simulate(
         simulate_history(opened, history, machines, output, asked, trace=trace, resource=resource)
 
 
+app.command("job", epilog=EXIT_CODES)(job)
+app.command("logs", epilog=EXIT_CODES)(logs)
 app.command("explain", epilog=EXIT_CODES)(explain)
 app.command("submit", epilog=EXIT_CODES)(submit)
 app.command("stats", epilog=EXIT_CODES)(stats)

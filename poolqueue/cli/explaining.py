@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from poolqueue.cli.facts_shown import facts_grid, facts_lines
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
 from poolqueue.records import ResourceName, job_path, read_job
-from poolqueue.scheduling.jobs import Job, State, job_key
+from poolqueue.scheduling.jobs import Job, Move, State, job_key
 from poolqueue.scheduling.smallest import HIGHEST_PRIORITY
 from poolqueue.viewing.as_json import as_text
 from poolqueue.viewing.explained import Explained, explained_alone, explained_in, facts_of
 from poolqueue.viewing.explained_json import explained_fields
+from poolqueue.viewing.links import custom_job_link, log_link
 from poolqueue.viewing.reading import DETAILS_LIMIT
+from poolqueue.viewing.text import safe
+
+NOTE_LIMIT = 300
 
 
 def explain(session: Session, output: Output, job_id: str, *, team: str | None, in_json: bool) -> None:
@@ -25,6 +31,61 @@ def explain(session: Session, output: Output, job_id: str, *, team: str | None, 
         output.lines(facts_lines(facts))
     else:
         output.show(facts_grid(facts))
+
+
+def show_job(session: Session, output: Output, job_id: str, *, team: str | None, in_json: bool) -> None:
+    job = find_job(session, job_id, team)
+    explained = explained_job(session, job)
+    if in_json:
+        more = {"history": [move_fields(move) for move in job.history], **_links(job)}
+        output.lines([as_text({**explained_fields(explained), **more})])
+        return
+    facts = [*facts_of(explained)]
+    for word, link in _links(job).items():
+        facts += [] if link is None else [(word.replace("_", " "), link)]
+    facts += [("" if number else "history", move_told(move)) for number, move in enumerate(job.history)]
+    if output.is_plain:
+        output.lines(facts_lines(facts))
+    else:
+        output.show(facts_grid(facts))
+
+
+def show_log(session: Session, output: Output, job_id: str, *, team: str | None, in_json: bool) -> None:
+    """Raises `Failure` where no attempt has become a custom job."""
+    job = find_job(session, job_id, team)
+    links = _links(job)
+    if links["log"] is None:
+        told = f"job {job_id} has no log: no custom job was made of it yet; see poolctl explain {job_id}"
+        raise Failure(told, Exit.REFUSED)
+    if in_json:
+        output.lines([as_text({"team": job.team, "job_id": job.job_id, "attempt": job.attempt, **links})])
+    else:
+        output.lines([links["log"]])
+
+
+def _links(job: Job) -> dict[str, str | None]:
+    return {"custom_job": custom_job_link(job.custom_job), "log": log_link(job.custom_job)}
+
+
+def move_told(move: Move) -> str:
+    """`2026-11-25 18:00:03  queued  needs_replicas: small: needs 2, 1 free`."""
+    state = move.state.value if move.outcome is None else move.outcome.value
+    reason = "" if move.reason is None else f"{move.reason.value}: "
+    note = safe(move.note or "", limit=NOTE_LIMIT)
+    return f"{move.at:%Y-%m-%d %H:%M:%S}  {state:<10} {reason}{note}".rstrip(" :")
+
+
+def move_fields(move: Move) -> dict[str, Any]:
+    return {
+        "sequence": move.sequence,
+        "at": move.at.isoformat(),
+        "state": move.state.value,
+        "attempt": move.attempt,
+        "outcome": move.outcome and move.outcome.value,
+        "reason": move.reason and move.reason.value,
+        "note": move.note,
+        "command": move.command,
+    }
 
 
 def find_job(session: Session, job_id: str, team: str | None) -> Job:

@@ -17,6 +17,9 @@ from poolqueue.cli.watching import EVERY_SECONDS, watch_job
 
 _VARIED = "With --dry-run: tried beside what was asked for, each alone, repeatable"
 
+Whose = Annotated[
+    str | None, typer.Option("--team", "-t", help="Whose job, if several teams have one of this id.")
+]
 Replicas = Annotated[
     list[int] | None,
     typer.Option("--replicas", help="So many replicas in all.", min=1, metavar="N", rich_help_panel=_VARIED),
@@ -68,10 +71,46 @@ def explain(
         explaining.explain(opened, output, job_id, team=team, in_json=in_json)
 
 
+def job(
+    context: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")],
+    *,
+    team: Whose = None,
+    in_json: InJson = False,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
+) -> None:
+    """Show everything about one job: what `explain` says, its history, and where its log is."""
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        explaining.show_job(opened, output, job_id, team=team, in_json=in_json)
+
+
+def logs(
+    context: typer.Context,
+    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")],
+    *,
+    team: Whose = None,
+    in_json: InJson = False,
+    settings: SettingsFile = None,
+    project: Project = None,
+    database: Database = None,
+) -> None:
+    """Tell where the log of a job's latest attempt is: its address in Google Cloud's console."""
+    options = Options(settings_file=settings, project=project, database=database)
+    with session(context, options) as (opened, output):
+        explaining.show_log(opened, output, job_id, team=team, in_json=in_json)
+
+
 def submit(
     context: typer.Context,
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Job request, as it is published; - is standard input.")
+    given: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE | -- FLAGS",
+            help="Job request, as it is published (- is standard input), or flags of gcloud after --.",
+        ),
     ],
     *,
     team: Annotated[
@@ -99,6 +138,9 @@ def submit(
 ) -> None:
     """Publish a job request, or tell with --dry-run what would become of it if it were published now.
 
+    After -- it takes the flags of `gcloud ai custom-jobs create` instead of a file; what else the request
+    is to say (job_id, priority, ...) is given by --attribute.
+
     The dry run runs the policy forward, with the job and without it. What --replicas, --resource, --pool,
     --priority and --grow change is tried beside what was asked for, each alone; all of them may be repeated.
     """
@@ -117,11 +159,11 @@ def submit(
         if dry_run and follow:
             raise Failure("--watch: a dry run leaves nothing to watch", Exit.USAGE)
         attributes = submitting.attributes_of(attribute or ())
-        asked = submitting.Submission(path=file, team=team, topic=topic, attributes=attributes)
+        asked = submitting.Submission(given=given, team=team, topic=topic, attributes=attributes)
         if dry_run:
             submitting.dry_run(opened, output, asked, variations, in_json=in_json)
         else:
-            team_named, job_id = submitting.submit(opened, output, asked)
+            team_named, job_id = submitting.submit(opened, output, asked, in_json=in_json)
             if follow:
                 watch_job(
                     opened,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
 from poolqueue.config import Settings, Team
 from poolqueue.messages import BadRequest, parse_request
-from poolqueue.viewing.as_json import as_text
+from poolqueue.requests.gcloud_flags import GcloudFlagsError, custom_job_from_gcloud_flags
+from poolqueue.viewing.as_json import as_line, as_text
 
 ID_BYTES = 4
 ANYWHERE = "anywhere"  # stands for a project or location that only settings know
@@ -33,9 +35,9 @@ ANYWHERE = "anywhere"  # stands for a project or location that only settings kno
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A request as it is given: `path` is a file, or `-`; whose it is says its team, or its topic."""
+    """A request as it is given: a file, `-`, or flags of gcloud; whose it is says its team or topic."""
 
-    path: str
+    given: Sequence[str]
     team: str | None = None
     topic: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +51,9 @@ def attributes_of(given: Sequence[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def submit(session: Session, output: Output, submission: Submission) -> tuple[str | None, str]:
+def submit(
+    session: Session, output: Output, submission: Submission, *, in_json: bool = False
+) -> tuple[str | None, str]:
     """Publish it, and tell the job's id; what is malformed is told, not published. Its team, and its id."""
     asked = _asked(session, submission)
     settings = session.found.settings
@@ -70,6 +74,10 @@ def submit(session: Session, output: Output, submission: Submission) -> tuple[st
     is_named = request.job_id != asked.default_job_id
     attributes = asked.attributes if is_named else {**asked.attributes, "job_id": request.job_id}
     session.publisher().publish(topic, asked.data, attributes)
+    if in_json:
+        named = None if team is None else team.name
+        output.lines([as_line({"team": named, "job_id": request.job_id, "topic": topic})])
+        return named, request.job_id
     whose = "" if team is None else f" of team {team.name}"
     output.tell(f"published as job {request.job_id}{whose}", style="green")
     output.note(f"look at it: poolctl explain {request.job_id}" + (f" --team {team.name}" if team else ""))
@@ -111,7 +119,36 @@ def _show(output: Output, trials: Sequence[Trial], now: datetime, *, in_json: bo
 
 def _asked(session: Session, submission: Submission) -> Asked:
     made = f"{session.outside.now():%Y%m%d-%H%M%S}-{secrets.token_hex(ID_BYTES)}"
-    return Asked(data=_read(submission.path), attributes=submission.attributes, default_job_id=made)
+    return Asked(data=_data(session, submission), attributes=submission.attributes, default_job_id=made)
+
+
+def _data(session: Session, submission: Submission) -> bytes:
+    """What is published. Raises `Failure`."""
+    first, *rest = submission.given
+    if first.startswith("--") or rest:
+        return _from_flags(session, submission)
+    return _read(first)
+
+
+def _from_flags(session: Session, submission: Submission) -> bytes:
+    """Flags say where gcloud would make the custom job; here its topic does."""
+    try:
+        made = custom_job_from_gcloud_flags(submission.given)
+    except GcloudFlagsError as error:
+        raise Failure(str(error), Exit.USAGE) from error
+    settings = session.found.settings
+    if settings is not None:
+        team = _team(settings, submission)
+        places = {
+            "--region": team.location or settings.location,
+            "--project": team.project or settings.project,
+        }
+        for flag, place in places.items():
+            given = made[flag.removeprefix("--")]
+            if given not in {None, place}:
+                told = f"{flag} {given}: jobs of team {team.name} run in {place}; leave it out"
+                raise Failure(told, Exit.USAGE)
+    return json.dumps(made["custom_job"]).encode()
 
 
 def _read(path: str) -> bytes:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from poolqueue.cli.arguments import Database, InJson, Location, Project, ResourceFilter, SettingsFile
-from poolqueue.cli.explaining import explained_job, find_job
+from poolqueue.cli.explaining import NOTE_LIMIT, explained_job, find_job, move_fields, move_told
 from poolqueue.cli.facts_shown import facts_grid
 from poolqueue.cli.failures import Exit, Failure, failure_of
 from poolqueue.cli.listing import Wanted, live_jobs
@@ -31,7 +31,6 @@ from poolqueue.viewing.views import JobView
 EVERY_SECONDS = 2.0
 ROWS = 30
 RECORDED_WITHIN_SECONDS = 60.0
-NOTE_LIMIT = 300
 
 Every = Annotated[
     float, typer.Option("--every", help="Seconds between two looks.", min=0.5, max=3600, metavar="SECONDS")
@@ -127,7 +126,7 @@ def watch_job(
                     facts = [*facts_of(explained_job(session, job))]
             if job is not None and draw is None:
                 fresh = [move for move in job.history if move.sequence > told]
-                output.lines([_move_json(job, m) if in_json else _move_line(m) for m in fresh])
+                output.lines([_in_json(job, m) if in_json else move_told(m) for m in fresh])
                 told = max([told, *(move.sequence for move in fresh)])
             elif draw is not None:
                 draw.update(_job_picture(job, facts, looks.footer(now)), refresh=True)
@@ -149,32 +148,12 @@ def _found(session: Session, job_id: str, team: str | None, *, give_up: bool) ->
 def _job_picture(job: Job | None, facts: Sequence[Fact], footer: Text) -> RenderableType:
     if job is None:
         return Group(Text("not recorded yet"), footer)
-    history = [Text(_move_line(move), overflow="fold") for move in job.history[-ROWS:]]
+    history = [Text(move_told(move), overflow="fold") for move in job.history[-ROWS:]]
     return Group(*history, "", facts_grid(facts), "", footer)
 
 
-def _move_line(move: Move) -> str:
-    """`18:00:03  queued  needs_replicas: small: needs 2, 1 free`."""
-    state = move.state.value if move.outcome is None else move.outcome.value
-    reason = "" if move.reason is None else f"{move.reason.value}: "
-    note = safe(move.note or "", limit=NOTE_LIMIT)
-    return f"{move.at:%Y-%m-%d %H:%M:%S}  {state:<10} {reason}{note}".rstrip(" :")
-
-
-def _move_json(job: Job, move: Move) -> str:
-    return as_line(
-        {
-            "team": job.team,
-            "job_id": job.job_id,
-            "sequence": move.sequence,
-            "at": move.at.isoformat(),
-            "state": move.state.value,
-            "attempt": move.attempt,
-            "outcome": move.outcome and move.outcome.value,
-            "reason": move.reason and move.reason.value,
-            "note": move.note,
-        }
-    )
+def _in_json(job: Job, move: Move) -> str:
+    return as_line({"team": job.team, "job_id": job.job_id, **move_fields(move)})
 
 
 # --- all of them -----------------------------------------------------------------------------------------

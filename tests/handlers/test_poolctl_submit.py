@@ -283,3 +283,28 @@ def test_a_dry_run_knows_who_has_a_serial_key(
     told = poolctl("submit", file_of(request("b", serial_key="resnet")), "--team", "research", "--dry-run")
 
     assert "serial key resnet: 1 at a time; a has it" in " ".join(told.split())
+
+
+# --- from the flags of gcloud ----------------------------------------------------------------------------
+
+FLAGS = (
+    "--display-name=nightly",
+    "--persistent-resource-id=shared",
+    "--worker-pool-spec=machine-type=n1-standard-4,replica-count=1,container-image-uri=demo/image",
+)
+
+
+def test_the_flags_of_gcloud_make_a_request(installation: Installation, poolctl: Poolctl) -> None:
+    told = poolctl("submit", "--team", "research", "-a", "job_id=nightly", "--json", "--", *FLAGS)
+
+    assert json.loads(told)["job_id"] == "nightly"
+    job = installation.job("nightly")
+    assert (job.display_name, [each.replicas for each in job.demands]) == ("nightly", [1])
+
+
+def test_flags_that_gcloud_would_refuse_are_refused_and_nothing_is_published(poolctl: Poolctl) -> None:
+    poolctl("submit", "--team", "research", "--", *FLAGS, "--colour=red", exit_code=Exit.USAGE)
+    told = poolctl("submit", "--team", "research", "--", *FLAGS, "--region=mars-1", exit_code=Exit.USAGE)
+
+    assert "--region mars-1: jobs of team research run in us-central1" in told
+    assert not poolctl.publisher.published
