@@ -37,7 +37,7 @@ def leftovers(mark: str, *, within_seconds: float) -> list[Process]:
     """What is alive after `within_seconds`: our descendants, and marked processes that left our tree."""
     deadline = time.monotonic() + within_seconds
     while (alive := _ours(mark)) and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.2)
     return alive
 
 

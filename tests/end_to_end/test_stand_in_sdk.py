@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
+import pytest
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import aiplatform
 
 from tests.end_to_end.stand_in_support import (
     LOCATION,
@@ -17,7 +19,15 @@ from tests.end_to_end.stand_in_support import (
 )
 
 
-def test_a_custom_job_is_submitted_and_seen(tmp_path: Path, demo_project: str) -> None:
+@pytest.fixture
+def aiplatform() -> ModuleType:
+    """Slow to import: only where it is used, not wherever tests are collected."""
+    return import_module("google.cloud.aiplatform")
+
+
+def test_a_custom_job_is_submitted_and_seen(
+    tmp_path: Path, demo_project: str, aiplatform: ModuleType
+) -> None:
     with start(tmp_path, demo_project) as stand_in:
         aiplatform.init(
             project=demo_project,

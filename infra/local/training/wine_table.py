@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sklearn.datasets import load_wine
 
 from infra.local.training.examples import Floats, Targets
 from infra.local.training.program import InputError
@@ -36,6 +35,8 @@ FEWEST_ROWS = 40
 
 def wine_csv() -> str:
     """The bundled wine data set as the CSV text that `arrived` expects."""
+    from sklearn.datasets import load_wine  # noqa: PLC0415  slow, and reading a table does without
+
     features, cultivars = load_wine(return_X_y=True)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

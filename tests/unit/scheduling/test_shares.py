@@ -84,7 +84,6 @@ WRONG = Mix(20 * MINUTE, 3 * HOUR, (1, 2), off=(0.1, 1.0, 10.0))
 KNOWN = Mix(1 * HOUR, 3 * HOUR, off=(1.0,))
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize(
     ("of_a", "of_b"),
     [
@@ -98,8 +97,8 @@ KNOWN = Mix(1 * HOUR, 3 * HOUR, off=(1.0,))
     ],
     ids=["alike", "b long", "a long", "both long", "a wide", "b wide", "a wrongly known"],
 )
-def test_teams_of_weight_1_and_3_get_25_and_75_percent(of_a, of_b, seed) -> None:
-    backlog = Backlog({"a": of_a, "b": of_b}, seed=seed)
+def test_teams_of_weight_1_and_3_get_25_and_75_percent(of_a, of_b) -> None:
+    backlog = Backlog({"a": of_a, "b": of_b}, seed=1)
     backlog.begin("a", "b")
 
     assert backlog.part_of("a", since=1 * DAY, until=6 * DAY) == pytest.approx(25, abs=5)
