@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 refused or not known (diff: it differs), 2 wrong usage or settings, "
+    "Exit codes: 0 done, 1 refused or not known (diff: it differs; doctor: something is bad; watch: the job "
+    "did not succeed), 2 wrong usage or settings, "
     "3 no answer in time, 4 Firestore or Pub/Sub cannot be reached or used."
 )
 

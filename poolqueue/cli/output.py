@@ -36,9 +36,10 @@ class Output:
             self._console.print(part)
 
     def lines(self, lines: Iterable[str]) -> None:
-        """Lines of any length, as they are."""
+        """Lines of any length, as they are; at once, for whoever reads them from a pipe."""
         for line in lines:
             sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
     def live(self) -> Live:
         """For a picture that is drawn in place of the one before."""

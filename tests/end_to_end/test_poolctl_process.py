@@ -178,3 +178,45 @@ def test_a_real_project_beside_an_emulator_is_refused(environment: dict[str, str
 
     assert (code, out) == (2, "")
     assert "use a project id that begins with demo-" in err
+
+
+def run_to_its_end(installation: Installation) -> None:
+    (custom_job,) = installation.alive()
+    installation.wait(lambda: installation.state_of(custom_job.name) == "RUNNING", "its start")
+    installation.end(custom_job.name)
+    installation.wait(lambda: installation.log_lines, "its log line")
+    installation.deliver_log_lines()
+
+
+def test_a_watch_in_a_pipe_tells_a_change_when_it_happens_and_ends_with_the_job(
+    installation: Installation, environment: dict[str, str]
+) -> None:
+    installation.ask(request("first"))
+    process = start(environment, "watch", "first", "--team", "research", "--every", "0.5")
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    run_to_its_end(installation)
+    code, out, err = finish(process)
+
+    assert (code, err) == (0, "")
+    assert "queued" in first
+    assert "succeeded" in out.splitlines()[-1]
+
+
+def test_usage_is_told_from_what_is_stored(installation: Installation, environment: dict[str, str]) -> None:
+    installation.ask(request("first"))
+    run_to_its_end(installation)
+    installation.sweep()
+    code, out, err = finish(start(environment, "usage", "--csv", "--location", LOCATION))
+
+    assert (code, err) == (0, "")
+    header, row = out.splitlines()
+    assert header.startswith("month,team,persistent_resource,machine,attempts_ended")
+    assert row.split(",")[1] == "research"
+
+
+def test_the_shell_can_complete_its_commands(environment: dict[str, str]) -> None:
+    asked = {"_POOLCTL_COMPLETE": "complete_bash", "COMP_WORDS": "poolctl us", "COMP_CWORD": "1"}
+    code, out, _ = finish(start({**environment, **asked}))
+
+    assert (code, out.split()) == (0, ["usage"])

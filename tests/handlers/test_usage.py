@@ -219,3 +219,13 @@ def test_an_id_is_free_again_once_its_job_is_deleted(installation: Installation)
     installation.ask(request("first"))
 
     installation.wait_running("first")
+
+
+def test_the_template_of_an_array_expires_with_its_job(installation: Installation) -> None:
+    installation.ask(request("sweep", array={"size": 1}))
+    assert "expires_at" not in fields_of(installation, "templates/research.sweep")
+
+    installation.finish("sweep.0")
+
+    job = fields_of(installation, "jobs/research.sweep")
+    assert fields_of(installation, "templates/research.sweep")["expires_at"] == job["expires_at"]
