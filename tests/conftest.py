@@ -20,7 +20,10 @@ REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 
 # How long an example takes says how busy the machine is. Each run draws others; EXAMPLES=1000 draws more.
 EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
-hypothesis.settings.register_profile("pool-queue", deadline=None, max_examples=EXAMPLES)
+UNTIMED = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile(
+    "pool-queue", deadline=None, max_examples=EXAMPLES, suppress_health_check=UNTIMED
+)
 hypothesis.settings.load_profile("pool-queue")
 
 
