@@ -38,6 +38,7 @@ from poolqueue.cli.simulation_arguments import (
     ByWhat,
     Capacity,
     FindReplicas,
+    FirmAfter,
     History,
     HistoryOf,
     P90Wait,
@@ -183,6 +184,7 @@ def simulate(
     resize: Resizes = None,
     policy: Policies = None,
     run_times: RunTimes = RunTimesMode.LEARNED,
+    firm_after: FirmAfter = None,
     by: ByWhat = None,
     find_replicas: FindReplicas = None,
     p90_wait: P90Wait = None,
@@ -201,6 +203,7 @@ def simulate(
     asked = Asked(
         policies=policy or (),
         run_times=run_times,
+        firm_after=firm_after,
         by=by,
         plot=plot,
         find=find_replicas,

@@ -27,8 +27,8 @@ from poolqueue.cli.sizing_shown import sizing_fields, sizing_lines, sizing_sente
 from poolqueue.simulation.metrics import By, figures, waits_by
 from poolqueue.simulation.placing import ONE_POOL, on_one_pool, on_pools
 from poolqueue.simulation.pools_file import PoolsError, read_pools
-from poolqueue.simulation.run import Run, RunTimesMode
-from poolqueue.simulation.simulators import SIMULATORS, USUAL, PolicyName
+from poolqueue.simulation.run import Run, RunTimesMode, Simulator
+from poolqueue.simulation.simulators import SIMULATORS, USUAL, PolicyName, expected_with
 from poolqueue.simulation.sizing import Sizing, UnknownPool, find_replicas, needs, pool_called, resized
 from poolqueue.simulation.trace import TraceError, read_trace
 from poolqueue.simulation.workload import SimulatedPool, Workload
@@ -51,11 +51,13 @@ class Machines:
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """Which policies to simulate, how, and what to show. No policies: the usual ones. `find`: a pool whose
-    replicas are to be found with which 90 % of its jobs wait at most `p90_wait`.
+    replicas are to be found with which 90 % of its jobs wait at most `p90_wait`. `firm_after`: as the setting
+    of that name, for `expected`.
     """
 
     policies: Sequence[PolicyName] = ()
     run_times: RunTimesMode = RunTimesMode.LEARNED
+    firm_after: timedelta | None = None
     by: By | None = None
     plot: Path | None = None
     find: str | None = None
@@ -116,6 +118,8 @@ def _check(asked: Asked) -> None:
     """What can be known to be wrong before anything is read or simulated."""
     if asked.p90_wait is not None and asked.find is None:
         raise Failure("--p90-wait goes with --find-replicas POOL", Exit.USAGE)
+    if asked.firm_after is not None and PolicyName.EXPECTED not in _policies(asked):
+        raise Failure("--firm-after goes with --policy expected", Exit.USAGE)
     if asked.find is not None and (asked.plot is not None or asked.by is not None):
         told = "--find-replicas tells of many simulations: ask for --plot and --by of one, with --resize"
         raise Failure(told, Exit.USAGE)
@@ -147,7 +151,13 @@ def _policies(asked: Asked) -> Sequence[PolicyName]:
 
 def _run(policy: PolicyName, workload: Workload, output: Output, asked: Asked, *, told: str = "") -> Run:
     with progress_of(output, told or policy, len(workload.jobs)) as progress:
-        return SIMULATORS[policy](workload, run_times=asked.run_times, progress=progress)
+        return _simulator(policy, asked)(workload, run_times=asked.run_times, progress=progress)
+
+
+def _simulator(policy: PolicyName, asked: Asked) -> Simulator:
+    if policy is PolicyName.EXPECTED and asked.firm_after is not None:
+        return expected_with(firm_after=asked.firm_after)
+    return SIMULATORS[policy]
 
 
 def _on_what(workload: Workload) -> str:

@@ -101,6 +101,16 @@ RunTimes = Annotated[
     RunTimesMode,
     typer.Option(help="What our own policies know of run times.", rich_help_panel=_WHAT),
 ]
+FirmAfter = Annotated[
+    timedelta | None,
+    typer.Option(
+        "--firm-after",
+        help="With expected: after so long a job has a firm place, as in the settings. Default: 25h.",
+        parser=_span,
+        metavar="SPAN",
+        rich_help_panel=_WHAT,
+    ),
+]
 ByWhat = Annotated[By | None, typer.Option("--by", help="Break waits down.", rich_help_panel=_SHOWN)]
 PlotFile = Annotated[
     Path | None,

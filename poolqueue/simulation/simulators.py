@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 
@@ -25,10 +26,16 @@ class PolicyName(StrEnum):
     SHORTEST_FIRST = "shortest_first"
 
 
-OURS: Mapping[str, Simulator] = {
-    ordering.value: partial(simulate_policy, policy=Policy(ordering=ordering), name=ordering.value)
-    for ordering in Ordering
-}
+def _ours(policy: Policy) -> Simulator:
+    return partial(simulate_policy, policy=policy, name=policy.ordering.value)
+
+
+OURS: Mapping[str, Simulator] = {ordering.value: _ours(Policy(ordering=ordering)) for ordering in Ordering}
 USUAL = tuple(PolicyName(name) for name in OURS)
 
 SIMULATORS: Mapping[str, Simulator] = {**OURS, **BASELINES}
+
+
+def expected_with(*, firm_after: timedelta) -> Simulator:
+    """`expected` with another longest wait before a job has a firm place."""
+    return _ours(Policy(ordering=Ordering.EXPECTED, firm_after=firm_after))

@@ -119,6 +119,15 @@ def test_tables_fit_eighty_columns() -> None:
     assert r"\x1b[31m" in console.file.getvalue()
 
 
+def test_the_wait_until_a_place_is_firm_may_be_another(tmp_path: Path) -> None:
+    """After the first has ended the short one goes first, unless the long one has a firm place by then."""
+    rows = ("a,0,100,1,1,1,ann,,,", "long,1,100,1,1,1,ann,,,", "short,2,10,1,1,1,ann,,,")
+    asked = (trace(tmp_path, *rows), "--capacity", 1, "--policy", "expected", "--run-times", "true")
+
+    assert figures_of(*asked)["expected"]["mean_wait_s"] == 69
+    assert figures_of(*asked, "--firm-after", "1s")["expected"]["mean_wait_s"] == 99
+
+
 # --- other machines, and enough of them ------------------------------------------------------------------
 
 
@@ -190,6 +199,7 @@ def test_without_matplotlib_it_is_said_what_to_install(
         (("--plot", "runs.pdf"), "--plot runs.pdf: give a name that ends in .svg or .png"),
         (("--plot", "/no/such/runs.svg"), "there is no folder /no/such; make it first"),
         (("--p90-wait", "30m"), "--p90-wait goes with --find-replicas POOL"),
+        (("--policy", "easy", "--firm-after", "22h"), "--firm-after goes with --policy expected"),
         (("--find-replicas", "gpus", "--by", "user"), "ask for --plot and --by of one, with --resize"),
         (("--find-replicas", "a100"), "there is no pool a100; the pools are gpus"),
         (("--resize", "a100=2"), "there is no pool a100; the pools are gpus"),
