@@ -31,12 +31,12 @@ class Level:
 # From the least specific: all runs, the same machines in all teams, the team, then ever closer resemblance.
 # What these were chosen by: docs/decisions/learned-run-times.md.
 LEVELS = (
-    Level(remembered=2_000, prior=2.0),
+    Level(remembered=2_000, prior=10.0),
     Level(remembered=500, prior=10.0),
     Level(remembered=200, prior=10.0),
-    Level(remembered=40, prior=6.0),
-    Level(remembered=20, prior=6.0),
-    Level(remembered=20, prior=4.0),
+    Level(remembered=20, prior=3.0),
+    Level(remembered=20, prior=3.0),
+    Level(remembered=20, prior=3.0),
 )
 
 

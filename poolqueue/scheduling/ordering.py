@@ -27,18 +27,18 @@ DUE_PER_EXPECTED_SECOND = 3.0
 # Expected work counts replicas for less than seconds: a wide job blocks others only while it starts.
 REPLICAS_EXPONENT = 0.75
 AGEING_EXPONENT = 0.5
-AGEING_SECONDS = 20_000.0
+AGEING_SECONDS = 10_000.0
 
 # Surely short, and how large a part of a pool those may hold who passed firm places.
 SHORT_SECONDS = 3600.0
-SHORT_CHANCE = 0.7
-PASSING_PART, PASSING_PART_LATE = 0.1, 0.05
+SHORT_CHANCE = 0.72
+PASSING_PART, PASSING_PART_LATE = 0.08, 0.035
 
 # Who goes ahead of a planned start must have ended by then with this chance, or fit in this part of what the
 # start leaves; the stricter ones once it is late.
-SURE, SURE_LATE = 0.7, 0.9
-SPARE_PART, SPARE_PART_LATE = 0.5, 0.0
-LATE_PART = 0.95  # of `Policy.firm_after`: it is late when somebody has waited for so long
+SURE, SURE_LATE = 0.5, 0.9
+SPARE_PART, SPARE_PART_LATE = 0.75, 0.0
+LATE_PART = 0.92  # of `Policy.firm_after`: it is late when somebody has waited for so long
 
 # While a job waits for a large part of a pool, much would idle: then what its start leaves is let out, too.
 WIDE_PART = 0.1
