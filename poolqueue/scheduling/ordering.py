@@ -31,12 +31,12 @@ AGEING_SECONDS = 10_000.0
 
 # Surely short, and how large a part of a pool those may hold who passed firm places.
 SHORT_SECONDS = 3600.0
-SHORT_CHANCE = 0.72
-PASSING_PART, PASSING_PART_LATE = 0.08, 0.035
+SHORT_CHANCE = 0.7
+PASSING_PART, PASSING_PART_LATE = 0.08, 0.04
 
 # Who goes ahead of a planned start must have ended by then with this chance, or fit in this part of what the
 # start leaves; the stricter ones once it is late.
-SURE, SURE_LATE = 0.5, 0.9
+SURE, SURE_LATE = 0.5, 0.85
 SPARE_PART, SPARE_PART_LATE = 0.75, 0.0
 LATE_PART = 0.92  # of `Policy.firm_after`: it is late when somebody has waited for so long
 

@@ -54,7 +54,7 @@ class Policy:
     """
 
     ordering: Ordering = Ordering.PRIORITY
-    firm_after: timedelta = timedelta(seconds=89_000)  # chosen with the rest of what `ordering.py` is set to
+    firm_after: timedelta = timedelta(hours=25)
     weights: Mapping[str, float] = field(default_factory=dict)
     quotas: Mapping[str, Mapping[str, Quota]] = field(default_factory=dict)
     share_half_life: timedelta = timedelta(days=1)
