@@ -48,7 +48,7 @@ def test_a_team_without_runs_is_taken_for_any_other_with_the_same_machines() -> 
 
 
 def test_unseen_machines_are_taken_for_any() -> None:
-    run_times = learned((TRAIN, 2 * HOUR), times=20)
+    run_times = learned((TRAIN, 2 * HOUR), times=200)
 
     assert median(run_times, traits(team="new", replicas=5)) == in_same_bucket(2 * HOUR)
 
@@ -62,7 +62,7 @@ def test_one_run_says_less_than_many() -> None:
     learned((EVALUATE, MINUTE), times=10, into=run_times)
 
     assert mean(run_times, EVALUATE) < after_one < before
-    assert after_one > before / 2
+    assert after_one > before / 3
 
 
 def test_what_one_team_does_changes_nothing_for_a_team_with_runs_of_its_own() -> None:
