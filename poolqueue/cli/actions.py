@@ -26,6 +26,7 @@ from poolqueue.cli.tables import (
 from poolqueue.config import Environment, load_settings
 from poolqueue.dead_letters import DeadLetter, latest
 from poolqueue.requests.naming import ID_RULE, is_id
+from poolqueue.scheduling.arrays import member_of
 from poolqueue.scheduling.forecast import JOBS_LIMIT
 from poolqueue.scheduling.jobs import State
 from poolqueue.viewing import as_json
@@ -79,7 +80,11 @@ def show_ended_jobs(
     window = max(limit, ENDED_WINDOW) if is_filtered else limit
     named = named_resource(resource)
     id_ = named if named is None or isinstance(named, str) else named.id
-    read = session.reader(anywhere=True).ended(limit=window)
+    reader = session.reader(anywhere=True)
+    read = reader.ended(limit=window)
+    if any(member_of(job.job_id) is not None for job in read) and window < ENDED_WINDOW:
+        window = ENDED_WINDOW
+        read = reader.ended(limit=window)
     listing = ended_jobs(read, wanted, resource=id_, limit=limit)
     if in_json:
         output.lines([_listing_as_json(listing)])
@@ -89,7 +94,9 @@ def show_ended_jobs(
         output.show(jobs_table(listing.shown))
     if not listing.shown:
         output.note("no job has ended yet" if not read else "no job that ended is one of these")
-    if is_filtered and len(read) == window and len(listing.chosen) < limit:
+    if listing.members:
+        output.note(f"{listing.members:,} members of arrays are left out: see poolctl explain ARRAY")
+    if window >= ENDED_WINDOW and len(read) == window and len(listing.chosen) < limit:
         output.note(f"looked at the {window:,} jobs that ended last")
 
 

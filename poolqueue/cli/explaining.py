@@ -9,6 +9,7 @@ from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
 from poolqueue.records import ResourceName, job_path, read_job
+from poolqueue.scheduling.arrays import member_of
 from poolqueue.scheduling.jobs import Job, Move, State, job_key
 from poolqueue.scheduling.smallest import HIGHEST_PRIORITY
 from poolqueue.viewing.as_json import as_text
@@ -94,12 +95,29 @@ def find_job(session: Session, job_id: str, team: str | None) -> Job:
     paths = [job_path(job_key(each, job_id)) for each in teams]
     found = [read_job(each.fields) for each in session.documents().read(paths) if each.fields]
     if not found:
+        _tell_of_member(session, teams, job_id)
         whose = f"team {teams[0]} has" if len(teams) == 1 else f"none of the teams {', '.join(teams)} has"
         raise Failure(f"{whose} no job {job_id}; see poolctl jobs", Exit.REFUSED)
     if len(found) > 1:
         several = ", ".join(job.team for job in found)
         raise Failure(f"several teams have a job {job_id}: give --team, one of {several}", Exit.USAGE)
     return found[0]
+
+
+def _tell_of_member(session: Session, teams: list[str], job_id: str) -> None:
+    """A member of an array that has no job of its own. Raises `Failure` with what is known of it."""
+    member = member_of(job_id)
+    if member is None:
+        return
+    array_id, number = member
+    paths = [job_path(job_key(each, array_id)) for each in teams]
+    found = [read_job(each.fields) for each in session.documents().read(paths) if each.fields]
+    for array in (job.array for job in found if job.array is not None and number < job.array.size):
+        outcome = next((each for each, numbers in array.ended.items() if numbers >> number & 1), None)
+        how = "waits in the line of its array" if outcome is None else f"{outcome} together with others"
+        raise Failure(
+            f"{job_id} has no job of its own: it {how}; see poolctl explain {array_id}", Exit.REFUSED
+        )
 
 
 def _teams(session: Session) -> list[str]:

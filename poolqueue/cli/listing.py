@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.jobs import State
 from poolqueue.viewing.views import JobView, ResourceView
 
@@ -19,6 +20,11 @@ class Wanted:
     name: str | None = None
     least_priority: int | None = None
 
+    @property
+    def is_members(self) -> bool:
+        """Are members of arrays named, as by `sweep.*`? Only their ids have a dot."""
+        return self.name is not None and "." in self.name
+
     def fits(self, job: JobView) -> bool:
         is_high = self.least_priority is None or (
             job.priority is not None and job.priority >= self.least_priority
@@ -30,7 +36,7 @@ class Wanted:
 @dataclass(frozen=True, kw_only=True)
 class Listing:
     """`chosen` are all that were asked for, `shown` the first of those that hold replicas, of those that wait
-    and of those that are held; `more` is how many are left out.
+    and of those that are held; `more` is how many are left out. `members` of arrays are not among them.
     """
 
     chosen: tuple[JobView, ...]
@@ -38,6 +44,7 @@ class Listing:
     more_holding: int = 0
     more_waiting: int = 0
     more_held: int = 0
+    members: int = 0
 
     @property
     def more(self) -> int:
@@ -50,9 +57,15 @@ class Listing:
 
 
 def live_jobs(views: Sequence[ResourceView], wanted: Wanted, *, limit: int) -> Listing:
-    """Up to `limit` jobs that hold replicas, as many that wait and as many that are held."""
+    """Up to `limit` jobs that hold replicas, as many that wait and as many that are held. An array is one of
+    them, whatever becomes of its members, unless these are asked for.
+    """
     keep = wanted.fits
-    holding = [job for view in views for job in view.holding if keep(job)]
+    rows = (
+        (*view.holding, *view.arrays) if wanted.is_members else (*_alone(view), *view.arrays)
+        for view in views
+    )
+    holding = [job for each in rows for job in each if keep(job)]
     waiting = [job for view in views for job in view.waiting if keep(job)]
     held = [job for view in views for job in view.held if keep(job)]
     return Listing(
@@ -64,7 +77,17 @@ def live_jobs(views: Sequence[ResourceView], wanted: Wanted, *, limit: int) -> L
     )
 
 
+def _alone(view: ResourceView) -> Iterator[JobView]:
+    """Those with replicas that are not told of by the row of an array."""
+    arrays = {job.key for job in (*view.waiting, *view.held, *view.arrays) if job.array is not None}
+    return (job for job in view.holding if array_key(job.key) not in arrays)
+
+
 def ended_jobs(jobs: Sequence[JobView], wanted: Wanted, *, resource: str | None, limit: int) -> Listing:
-    """The first `limit` of those that ended last."""
-    chosen = [job for job in jobs if wanted.fits(job) and resource in {None, job.resource}]
-    return Listing(chosen=tuple(chosen), shown=tuple(chosen[:limit]))
+    """The first `limit` of those that ended last, without members of arrays unless these are asked for: there
+    may be thousands.
+    """
+    found = [job for job in jobs if wanted.fits(job) and resource in {None, job.resource}]
+    chosen = [job for job in found if wanted.is_members or array_key(job.key) is None]
+    members = len(found) - len(chosen)
+    return Listing(chosen=tuple(chosen), shown=tuple(chosen[:limit]), members=members)

@@ -280,10 +280,10 @@ class Page:
 
     def _explained(self, job: Job, now: datetime) -> Explained:
         if job.state is State.ENDED:
-            return Explained(job=ended_view(job), now=now)
+            return Explained(job=ended_view(job), now=now, array=job.array)
         seen = self._seen.of(name := ResourceName.from_key(job.resource), lambda: self._see(name))
         if seen is None:
-            return Explained(job=ended_view(job), now=now)
+            return Explained(job=ended_view(job), now=now, array=job.array)
         team = self._settings().team_named(job.team)
         highest = HIGHEST_PRIORITY if team is None else team.priority.maximum
         snapshot = replace(seen.snapshot, jobs={job.key: job})

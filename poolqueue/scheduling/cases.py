@@ -36,7 +36,8 @@ class Case:
     @property
     def starts(self) -> bool:
         """Does the next decision start the job?"""
-        return any(admit.waiting.key == self.line.key for admit in self.decision.admits)
+        key = self.line.key
+        return any(key in (admit.waiting.key, admit.waiting.of) for admit in self.decision.admits)
 
     @cached_property
     def assignments(self) -> tuple[Assignment, ...]:

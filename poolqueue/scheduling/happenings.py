@@ -92,6 +92,8 @@ def happenings(case: Case, block: Block) -> tuple[Happening, ...]:  # noqa: C901
         case Reason.TEAM_AT_MAXIMUM:
             own = _end_giving(case, block.short_by, lambda each: each.team == case.line.team)
             return (*_known(own), SettingsChange())
+        case Reason.ARRAY_AT_MAXIMUM:
+            return _known(_end_giving(case, {}, lambda each: each.array == case.line.array))
         case Reason.NEEDS_REPLICAS:
             return _known(_end_giving(case, block.short_by, lambda _: True)) or (Sweep(),)
         case Reason.REPLICAS_GUARANTEED:

@@ -69,6 +69,7 @@ class Hurdle(StrEnum):
     KEY = "key"
     PAUSE = "pause"
     MAXIMUM = "maximum"
+    ARRAY = "array"
     REPLICAS = "replicas"
 
 
@@ -131,6 +132,7 @@ def hurdles_of(case: Case) -> set[Hurdle]:
         Hurdle.TIME: _wakes(case) is not None,
         Hurdle.KEY: _key_is_taken(case),
         Hurdle.MAXIMUM: case.board.quotas().exceeded(case.line.team, [*case.wanted.items()]) is not None,
+        Hurdle.ARRAY: case.board.is_at_maximum(case.line),
         Hurdle.REPLICAS: any(n > free[key] for key, n in case.wanted.items()),
     }
     return {hurdle for hurdle, is_there in hurdles.items() if is_there}

@@ -11,7 +11,7 @@ from poolqueue.dead_letters import DeadLetter, problem_fields
 from poolqueue.scheduling.estimates import Estimate, NoEstimate
 from poolqueue.scheduling.pools import Drain
 from poolqueue.viewing.terms import Terms
-from poolqueue.viewing.views import Expected, JobView, PoolView, ResourceView
+from poolqueue.viewing.views import Expected, JobView, PoolView, Progress, ResourceView
 
 
 def as_text(fields: Mapping[str, Any]) -> str:
@@ -39,8 +39,18 @@ def job_fields(job: JobView) -> dict[str, Any]:
         "ran_seconds": _seconds(job.ran),
         "reason": job.reason and job.reason.value,
         "note": job.note,
+        "array": None if job.array is None else array_fields(job.array),
         **_terms(job.terms or Terms()),
         **expected_fields(job.expected),
+    }
+
+
+def array_fields(array: Progress) -> dict[str, Any]:
+    return {
+        "size": array.size,
+        "at_work": array.at_work,
+        "ended": dict(array.ended),
+        "max_parallel": array.max_parallel,
     }
 
 

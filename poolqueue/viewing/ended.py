@@ -15,7 +15,7 @@ PAGE = 1_000
 # An ended job without what may be large: the request's body and the history.
 ENDED_FIELDS = (
     "team", "job_id", "variant", "resource", "priority", "display_name", "created", "state", "outcome",
-    "reason", "demands", "attempt", "error", "submitted", "started", "ended_at",
+    "reason", "demands", "attempt", "error", "submitted", "started", "ended_at", "array",
 )  # fmt: skip
 _LEFT_OUT: Mapping[str, Any] = {"custom_job_body": "", "digest": "", "tokens": (), "history": ()}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from poolqueue.scheduling.arrays import Array
 from poolqueue.scheduling.happenings import (
     AttemptEnds,
     Happening,
@@ -22,6 +23,7 @@ from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.reasons import Explainer, Explanation, Jobs, PoolNumbers
 from poolqueue.viewing import wording
+from poolqueue.viewing.array_members import members_told
 from poolqueue.viewing.attempts import NO_ATTEMPTS, Attempts, attempts_of, attempts_told
 from poolqueue.viewing.making import Snapshot, ended_view, expected_of, resource_view
 from poolqueue.viewing.remedies_told import none_told, remedy_told
@@ -31,13 +33,16 @@ from poolqueue.viewing.views import JobView
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """A job, and what the next decision says of it if it waits. `names`: the ids of each pool."""
+    """A job, and what the next decision says of it if it waits. `names`: the ids of each pool. `array`: of an
+    array, what is known of its members.
+    """
 
     job: JobView
     now: datetime
     attempts: Attempts = NO_ATTEMPTS
     explanation: Explanation | None = None
     names: Mapping[PoolKey, str] = field(default_factory=dict)
+    array: Array | None = None
 
 
 Fact = tuple[str, str]
@@ -46,24 +51,29 @@ Fact = tuple[str, str]
 def explained_in(snapshot: Snapshot, job: Job, *, now: datetime, highest_priority: int) -> Explained:
     """As the snapshot of its resource has it, where it may be on its way between queue and reservation."""
     view = resource_view(replace(snapshot, estimates=0), now=now)
-    known = (*view.holding, *view.waiting, *view.held)
+    known = (*view.holding, *view.waiting, *view.held, *view.arrays)
     shown = next((each for each in known if each.key == job.key), ended_view(job))
     line = next((each for each in snapshot.waiting if each.key == job.key), None)
     if line is None:
-        return Explained(job=shown, now=now, attempts=attempts_of(job))
+        return Explained(job=shown, now=now, attempts=attempts_of(job), array=job.array)
     board = snapshot.board(now)
     explainer = Explainer(board, now=now, slots=snapshot.slots)
     explanation = explainer.explain(line, highest_priority=highest_priority)
     expected = expected_of(snapshot, board, now=now, of={line.key}).get(line.key)
     shown = replace(shown, expected=expected)
     return Explained(
-        job=shown, now=now, attempts=attempts_of(job), explanation=explanation, names=board.names
+        job=shown,
+        now=now,
+        attempts=attempts_of(job),
+        explanation=explanation,
+        names=board.names,
+        array=job.array,
     )
 
 
 def explained_alone(job: Job, *, now: datetime) -> Explained:
     """Of a job that ended, or whose resource is not known."""
-    return Explained(job=ended_view(job), now=now, attempts=attempts_of(job))
+    return Explained(job=ended_view(job), now=now, attempts=attempts_of(job), array=job.array)
 
 
 def facts_of(explained: Explained) -> Iterator[Fact]:
@@ -71,6 +81,8 @@ def facts_of(explained: Explained) -> Iterator[Fact]:
     yield "job", _headline(explained.job)
     if told := wording.reason(explained.job):
         yield "reason", told
+    if explained.array is not None:
+        yield from members_told(explained.job.job_id, explained.array)
     if explained.attempts.are_news:
         yield from _listed("attempts", [*attempts_told(explained.attempts, explained.now)])
     if explained.explanation is not None:

@@ -6,6 +6,7 @@ Reasons of waiting jobs come from the deciding code itself, asked about the snap
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -38,7 +39,16 @@ from poolqueue.scheduling.verdicts import Admit, Expire, Reject, Verdict, Wait
 from poolqueue.scheduling.waiting import Waiting
 from poolqueue.viewing.terms import terms_of
 from poolqueue.viewing.text import clock_time
-from poolqueue.viewing.views import HOLDING, Expected, Holder, JobView, PoolView, ResourceView, Share
+from poolqueue.viewing.views import (
+    HOLDING,
+    Expected,
+    Holder,
+    JobView,
+    PoolView,
+    Progress,
+    ResourceView,
+    Share,
+)
 
 UNRESOLVED = "it is not known whether Vertex AI has it: sweeps look for its custom job, then it goes again"
 
@@ -87,12 +97,21 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
     name = ResourceName.from_full(resource.name)
     shares = _Shares(resource)
     board = snapshot.board(now)
-    verdicts = [*decide(board, now=now, slots=snapshot.slots).verdicts()]
-    first = [verdict.waiting.key for verdict in verdicts[: snapshot.estimates]]
+    verdicts = _each_array_once(decide(board, now=now, slots=snapshot.slots).verdicts())
+    first = [_key_of(verdict.waiting) for _, verdict in verdicts[: snapshot.estimates]]
     expected = expected_of(snapshot, board, now=now, of=first)
     holding = [
         _holding(reservation, name, snapshot, shares, now) for reservation in resource.reservations.values()
     ]
+    progress = _Progress(snapshot)
+    waiting = [
+        progress.on(
+            _waiting(verdict, at, resource, shares, now), expected=expected.get(_key_of(verdict.waiting))
+        )
+        for at, verdict in verdicts
+    ]
+    held = [progress.on(_held(line, name, shares, now)) for line in sorted(snapshot.held, key=_by_arrival)]
+    shown = {each.key for each in (*waiting, *held)}
     return ResourceView(
         name=name,
         state=resource.state,
@@ -101,13 +120,70 @@ def resource_view(snapshot: Snapshot, *, now: datetime) -> ResourceView:
         is_fresh=resource.is_fresh(now),
         pools=_pools(resource, snapshot.waiting, shares, now),
         holding=tuple(sorted(holding, key=_by_state_and_age)),
-        waiting=tuple(
-            replace(_waiting(verdict, at, resource, shares, now), expected=expected.get(verdict.waiting.key))
-            for at, verdict in enumerate(verdicts, 1)
-        ),
-        held=tuple(_held(line, name, shares, now) for line in sorted(snapshot.held, key=_by_arrival)),
+        waiting=tuple(waiting),
+        held=tuple(held),
+        arrays=tuple(_at_work(job, shares, progress, now) for job in progress.arrays if job.key not in shown),
         more_arrivals=snapshot.more_arrivals,
         drained=resource.drained.get(WHOLE_RESOURCE),
+    )
+
+
+def _each_array_once(verdicts: Iterable[Verdict]) -> list[tuple[int, Verdict]]:
+    """With their positions; of an array the first that does not start now, or the last of its members."""
+    found: dict[str, tuple[int, Verdict]] = {}
+    for at, verdict in enumerate(verdicts, 1):
+        key = _key_of(verdict.waiting)
+        known = found.get(key)
+        if known is None:
+            found[key] = (at, verdict)
+        elif isinstance(known[1], Admit):
+            found[key] = (known[0], verdict)
+    return [*found.values()]
+
+
+def _key_of(line: Waiting) -> str:
+    """Of the array, if a member stands in its line."""
+    return line.of or line.key
+
+
+class _Progress:
+    """How far each array is whose document was read; `arrays` are these."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        at_work = Counter(each.array for each in snapshot.resource.reservations.values())
+        self.arrays = [job for job in snapshot.jobs.values() if job.array is not None]
+        self._known = {job.key: progress_of(job, at_work[job.key]) for job in self.arrays}
+        self._states = {job.key: job.state for job in self.arrays}
+
+    def of(self, key: str) -> Progress | None:
+        return self._known.get(key)
+
+    def on(self, view: JobView, *, expected: Expected | None = None) -> JobView:
+        known = self.of(view.key)
+        state = view.state if known is None else self._states[view.key]
+        return replace(view, state=state, array=known, expected=expected)
+
+
+def progress_of(job: Job, at_work: int = 0) -> Progress | None:
+    if job.array is None:
+        return None
+    return Progress(
+        size=job.array.size, at_work=at_work, ended=job.array.counts(), max_parallel=job.array.max_parallel
+    )
+
+
+def _at_work(job: Job, shares: _Shares, progress: _Progress, now: datetime) -> JobView:
+    return JobView(
+        team=job.team,
+        job_id=job.job_id,
+        state=job.state,
+        resource=ResourceName.from_key(job.resource).id,
+        shares=shares.of_demands(job.demands),
+        ran=None if job.started is None else now - job.started,
+        priority=job.priority,
+        reason=job.reason,
+        terms=terms_of(job, job.resource),
+        array=progress.of(job.key),
     )
 
 
@@ -145,6 +221,7 @@ def ended_view(job: Job) -> JobView:
         reason=job.reason,
         note=job.error or "",
         terms=terms_of(job, job.resource),
+        array=progress_of(job),
     )
 
 
@@ -205,7 +282,7 @@ def _pools(
     resource: Resource, waiting: Sequence[Waiting], shares: _Shares, now: datetime
 ) -> tuple[PoolView, ...]:
     ours, left = reserved(resource), free(resource)
-    wanted = [shares.wanted(line.demands) or {} for line in waiting]
+    wanted = [(shares.wanted(line.demands) or {}, line.count) for line in waiting]
     return tuple(
         PoolView(
             ids=pool.ids,
@@ -216,7 +293,7 @@ def _pools(
             foreign=resource.foreign.get(pool.key, 0),
             surplus=resource.surplus.get(pool.key, 0),
             free=left[pool.key],
-            waiting=sum(pool.key in each for each in wanted),
+            waiting=sum(n for each, n in wanted if pool.key in each),
             holders=_holders(resource, pool),
             drained=next((resource.drained[id_] for id_ in pool.ids if id_ in resource.drained), None),
             backoff=_backoff(resource, pool, now),
@@ -288,12 +365,13 @@ def _by_state_and_age(job: JobView) -> tuple[int, timedelta, str]:
 
 def _waiting(verdict: Verdict, position: int, resource: Resource, shares: _Shares, now: datetime) -> JobView:
     line = verdict.waiting
+    job_id = line.job_id if line.of is None else line.of.partition(".")[2]
     name = ResourceName.from_full(resource.name)
     promise = resource.promises.get(line.key)
     reason, note = _why(verdict, now)
     return JobView(
         team=line.team,
-        job_id=line.job_id,
+        job_id=job_id,
         state=State.QUEUED,
         resource=name.id,
         shares=shares.of_demands(line.demands),

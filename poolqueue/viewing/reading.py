@@ -31,6 +31,7 @@ from poolqueue.scheduling.pace import take
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
 from poolqueue.scheduling.scorecard import UNCORRECTED, Correction, correction
+from poolqueue.scheduling.waiting import Waiting
 from poolqueue.viewing.ended import ENDED_FIELDS, read_ended
 from poolqueue.viewing.making import Snapshot, ended_view, resource_view
 from poolqueue.viewing.views import JobView, ResourceView
@@ -38,6 +39,7 @@ from poolqueue.viewing.views import JobView, ResourceView
 RESOURCES_LIMIT = 500
 ARRIVALS_LIMIT = 200
 DETAILS_LIMIT = 500
+ARRAYS_LIMIT = 200
 SLOTS_ASKED = 50
 CREATES_PER_MINUTE = 50
 CALL_TIMEOUT = timedelta(seconds=60)
@@ -134,7 +136,7 @@ class Reader:
             resource=resource,
             waiting=[line for line in known if not line.holds],
             held=[line for line in known if line.holds],
-            jobs=self._jobs(_oldest(resource, details)),
+            jobs=self._jobs(_oldest(resource, details), _arrays(resource, known)),
             slots=self._slots(name, now),
             policy=self.policy_of(name.id),
             call_timeout=self.call_timeout,
@@ -165,8 +167,8 @@ class Reader:
         pace = read_pace(document.fields)
         return take(pace, SLOTS_ASKED, limit=self.creates_per_minute, now=now).slots
 
-    def _jobs(self, reservations: Iterable[Reservation]) -> dict[str, Job]:
-        keys = [job_key(r.team, r.job_id) for r in reservations]
+    def _jobs(self, reservations: Iterable[Reservation], arrays: Iterable[str]) -> dict[str, Job]:
+        keys = dict.fromkeys([*(job_key(r.team, r.job_id) for r in reservations), *arrays])
         found = [read_job(each.fields) for each in self.documents.read([*map(job_path, keys)]) if each.fields]
         return {job.key: job for job in found}
 
@@ -175,6 +177,12 @@ def _oldest(resource: Resource, count: int) -> list[Reservation]:
     """Those that run first: in that order they are shown."""
     found = sorted(resource.reservations.values(), key=lambda r: (not r.running, r.reserved_at))
     return found[:count]
+
+
+def _arrays(resource: Resource, lines: Iterable[Waiting]) -> list[str]:
+    """The keys of those that have members here."""
+    keys = [line.array for line in lines] + [each.array for each in resource.reservations.values()]
+    return [*dict.fromkeys(key for key in keys if key is not None)][:ARRAYS_LIMIT]
 
 
 def _resource(document: Document, name: ResourceName) -> Resource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,11 +32,24 @@ class Expected:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an array is: how many of its members have ended, by outcome, and how many hold replicas or are
+    about to, `at_work`.
+    """
+
+    size: int
+    at_work: int
+    ended: Mapping[str, int]
+    max_parallel: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class JobView:
     """A job as a row. `waited`: from its request to its start; `held`: how long it has had replicas without
     running; `ran`: from its start on. `note` says more about `reason`. `position`: in turn, from 1 on, among
     those that wait for its resource. `planned`: the start that was first planned for it, which others do not
-    delay. `terms` are None where only its reservation was read; `expected` is there only of a waiting job.
+    delay. `terms` are None where only its reservation was read; `expected` is there only of a waiting job,
+    `array` only of an array, which is one row for all members that wait.
     """
 
     team: str
@@ -54,6 +68,7 @@ class JobView:
     planned: datetime | None = None
     terms: Terms | None = None
     expected: Expected | None = None
+    array: Progress | None = None
 
     @property
     def key(self) -> str:
@@ -94,7 +109,8 @@ class PoolView:
 @dataclass(frozen=True, kw_only=True)
 class ResourceView:
     """A persistent resource. `holding` have replicas, `waiting` are in the order of their consideration,
-    `held` are kept from being considered, the oldest first.
+    `held` are kept from being considered, the oldest first. `arrays` are those of whose members some have
+    replicas and none stands in the queue for all of them.
     """
 
     name: ResourceName
@@ -106,6 +122,7 @@ class ResourceView:
     holding: tuple[JobView, ...] = ()
     waiting: tuple[JobView, ...] = ()
     held: tuple[JobView, ...] = ()
+    arrays: tuple[JobView, ...] = ()
     more_arrivals: bool = False
     drained: Drain | None = None
 

@@ -14,7 +14,7 @@ from poolqueue.scheduling.pools import Drain
 from poolqueue.scheduling.problems import Problem
 from poolqueue.viewing.terms import Elsewhere
 from poolqueue.viewing.text import clock_time, safe, short_time, span_of_time
-from poolqueue.viewing.views import Expected, JobView, PoolView, ResourceView
+from poolqueue.viewing.views import Expected, JobView, PoolView, Progress, ResourceView
 
 NAMES_SHOWN = 3
 NAME_LIMIT = 80  # a refused namesake's id is longer than 63
@@ -102,9 +102,15 @@ def basis(jobs: Iterable[JobView]) -> str | None:
 
 def reason(job: JobView) -> str:
     note = safe(job.note, limit=NOTE_LIMIT) + elsewhere(job)
-    if job.reason is None:
-        return note
-    return f"{job.reason.value}: {note}" if note else job.reason.value
+    why = note if job.reason is None else f"{job.reason.value}: {note}" if note else job.reason.value
+    return why if job.array is None else "; ".join(filter(None, (progress(job.array), why)))
+
+
+def progress(array: Progress) -> str:
+    """`12/1,000 ended, 8 at work, 1 failed`."""
+    others = [f"{n:,} {outcome}" for outcome, n in array.ended.items() if outcome != "succeeded"]
+    at_work = [f"{array.at_work:,} at work"] if array.at_work else []
+    return ", ".join([f"{sum(array.ended.values()):,}/{array.size:,} ended", *at_work, *others])
 
 
 def elsewhere(job: JobView) -> str:
