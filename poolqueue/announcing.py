@@ -10,6 +10,7 @@ from poolqueue.announced import Span
 from poolqueue.messages import outcome_message
 from poolqueue.ports import Message, PublishFailed
 from poolqueue.records import ResourceName
+from poolqueue.scheduling.arrays import member_of
 from poolqueue.scheduling.failures import Failure
 from poolqueue.scheduling.jobs import Job, Move, Reason, State
 from poolqueue.scheduling.problems import Problem
@@ -73,6 +74,8 @@ def _message(system: System, job: Job, entry: Move) -> Message:
         submitted=job.submitted,
         started=job.started,
         ended=job.ended,
+        array=None if (member := member_of(job.job_id)) is None else member[0],
+        members=None if job.array is None else {"size": job.array.size, **job.array.counts()},
     )
     topic = system.topic(system.settings.outcomes_topic)
     return Message(topic=topic, body=body, attributes=attributes)

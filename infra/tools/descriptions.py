@@ -82,6 +82,15 @@ COMMAND = {
     "reason": "Why; it is recorded and shown.",
     "author": "Who asks.",
 }
+MEMBERS = {
+    "size": "How many members it has.",
+    "succeeded": "How many of them succeeded.",
+    "failed": "How many of them failed.",
+    "cancelled": "How many of them were cancelled.",
+    "rejected": "How many of them were refused for good.",
+    "expired": "How many of them expired.",
+    "lost": "Of how many of them the end cannot be known.",
+}
 OUTCOME = {
     "job_id": "The job's id; that of a refused namesake has a suffix.",
     "team": "Whose job it is.",
@@ -95,6 +104,8 @@ OUTCOME = {
     "custom_job": "The full name of the attempt's Vertex AI custom job, once there is one.",
     "error": "What Vertex AI said of an attempt that ended badly; may hold other people's text.",
     "failure": "How an attempt that ended badly was judged.",
+    "array": "The id of the array that this job is a member of.",
+    "members": "Of an array: how many members it has, and how many of them have ended how.",
     "problems": "All that is wrong with a request that was refused.",
     "at": "When the state changed.",
     "queued": "When the request was published.",

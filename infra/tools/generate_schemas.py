@@ -14,6 +14,7 @@ from infra.tools.descriptions import (
     DEPENDENCY,
     ENVELOPE,
     FAILURE,
+    MEMBERS,
     OUTCOME,
     PLACE,
     PROBLEM,
@@ -399,7 +400,7 @@ def _job_outcome() -> Schema:
     return {
         "title": "Job outcome",
         "description": "The data of a message on job-outcomes: one change of a job's state. The attributes"
-        " job_id, team, state, outcome and sequence repeat what is here.",
+        " job_id, team, state, outcome, sequence and array repeat what is here.",
         "type": "object",
         "additionalProperties": False,
         "properties": described(
@@ -416,6 +417,8 @@ def _job_outcome() -> Schema:
                 "custom_job": _TEXT,
                 "error": _TEXT,
                 "failure": _failure(),
+                "array": _TEXT,
+                "members": _members(),
                 "problems": {"type": "array", "items": _closed(problem)},
                 **dict.fromkeys(times, _TIME),
             },
@@ -423,6 +426,13 @@ def _job_outcome() -> Schema:
         ),
         "required": ["job_id", "team", "state", "sequence", "at"],
     }
+
+
+def _members() -> Schema:
+    """Of an array: how many it has, and how many of them have ended by outcome."""
+    count: Schema = {"type": "integer", "minimum": 0}
+    fields = {"size": count, **{outcome.value: count for outcome in Outcome}}
+    return {**_closed(described(fields, MEMBERS)), "required": ["size"]}
 
 
 def _failure() -> Schema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from poolqueue.scheduling.jobs import MOVES, Outcome, State
+from poolqueue.scheduling.jobs import MOVES, MOVES_OF_ARRAYS, Outcome, State
 
 TARGET = Path(__file__).parents[2] / "docs" / "states.md"
 
@@ -29,7 +29,6 @@ _HOW = {
 
 def page() -> str:
     """The page as Markdown; GitHub draws the diagram."""
-    moves = [f"    {before} --> {after}" for before, afters in MOVES.items() for after in _in_order(afters)]
     lines = [
         "# States of a job",
         "",
@@ -41,15 +40,32 @@ def page() -> str:
         f"    [*] --> {State.QUEUED}",
         f"    [*] --> {State.HELD}: asked for",
         f"    [*] --> {State.ENDED}: refused",
-        *moves,
+        *_moves(MOVES),
         f"    {State.ENDED} --> [*]",
         "```",
         "",
         *_table("state", _MEANING),
         "",
         *_table("outcome", _HOW),
+        "",
+        "## An array",
+        "",
+        "An array has no attempt of its own. It is `queued` until its first member starts, then `running`",
+        "until all have ended, also while others wait; its members are jobs with states as above.",
+        "",
+        "```mermaid",
+        "stateDiagram-v2",
+        f"    [*] --> {State.QUEUED}",
+        f"    [*] --> {State.HELD}: asked for",
+        f"    [*] --> {State.ENDED}: refused",
+        *_moves(MOVES_OF_ARRAYS),
+        "```",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _moves(table: dict[State, frozenset[State]]) -> list[str]:
+    return [f"    {before} --> {after}" for before, afters in table.items() for after in _in_order(afters)]
 
 
 def _in_order(states: frozenset[State]) -> list[State]:

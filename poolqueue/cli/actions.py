@@ -94,7 +94,7 @@ def show_ended_jobs(
         output.show(jobs_table(listing.shown))
     if not listing.shown:
         output.note("no job has ended yet" if not read else "no job that ended is one of these")
-    if listing.members:
+    if listing.members and not in_json:
         output.note(f"{listing.members:,} members of arrays are left out: see poolctl explain ARRAY")
     if window >= ENDED_WINDOW and len(read) == window and len(listing.chosen) < limit:
         output.note(f"looked at the {window:,} jobs that ended last")

@@ -125,7 +125,7 @@ def _array(path: str, value: Mapping[str, Any], problems: Problems) -> ArrayRequ
     match kind:
         case "grid":
             grid = _grid(place, found, problems)
-            size = math.prod(len(values) for values in grid.values())
+            size = math.prod(len(values) for values in grid.values() if isinstance(values, list))
             return ArrayRequest(size=size, max_parallel=at_once, grid=grid)
         case "list":
             listed = _listed(place, found, problems)

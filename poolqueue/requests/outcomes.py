@@ -10,6 +10,7 @@ from poolqueue.scheduling.problems import Problem
 
 # Pub/Sub takes 1,024 bytes per attribute; the body keeps the error's beginning.
 LONGEST_ERROR = 4_000
+ATTRIBUTES = ("job_id", "team", "state", "outcome", "sequence", "array")
 
 
 def outcome_message(
@@ -32,9 +33,12 @@ def outcome_message(
     submitted: datetime | None = None,
     started: datetime | None = None,
     ended: datetime | None = None,
+    array: str | None = None,
+    members: Mapping[str, int] | None = None,
 ) -> tuple[bytes, dict[str, str]]:
     """Body and attributes of the message. `custom_job` is a Vertex AI name; what is None is left out.
-    `failure` tells how an attempt ended badly, and of how many it was which that counts.
+    `failure` tells how an attempt ended badly, and of how many it was which that counts; `array` is the id of
+    the array that the job is a member of; `members` tells of an array how many it has and how they ended.
 
     `sequence` counts the job's announcements, so that a subscriber can put them in order and drop copies.
     """
@@ -52,13 +56,13 @@ def outcome_message(
         "custom_job": custom_job,
         "error": error[:LONGEST_ERROR] if error else None,
         "failure": failure,
+        "array": array,
+        "members": members,
         "problems": [_problem(problem) for problem in problems] or None,
         **{name: moment and timestamp(moment) for name, moment in moments.items()},
     }
     said = {name: value for name, value in body.items() if value is not None}
-    attributes = {
-        name: str(said[name]) for name in ("job_id", "team", "state", "outcome", "sequence") if name in said
-    }
+    attributes = {name: str(said[name]) for name in ATTRIBUTES if name in said}
     return json.dumps(said, ensure_ascii=False).encode(), attributes
 
 

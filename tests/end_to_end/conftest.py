@@ -50,6 +50,7 @@ def _resources() -> list[dict]:
     return [
         resource("published", *two_pools),
         resource("distributed", *two_pools),
+        resource("swept-over", pool("cpu", CPU, 3)),
         resource("backfilled", pool("cpu", CPU, 3)),
         resource("weighed", pool("cpu", CPU, 8)),
         resource("lent", pool("cpu", CPU, 2)),

@@ -15,6 +15,7 @@ from infra.local.checker.report import CustomJobLife, Finding, FindingKind, JobK
 TOKEN = "pool_queue_token"
 TEAM = "pool_queue_team"
 JOB = "pool_queue_job"
+MEMBER = "pool_queue_member"
 
 
 def by_job(
@@ -33,7 +34,11 @@ def by_job(
 
 
 def job_of(labels: Mapping[str, str]) -> JobKey | None:
-    return (labels.get(TEAM, ""), labels[JOB]) if JOB in labels else None
+    """A member of an array is a job of its own."""
+    if JOB not in labels:
+        return None
+    member = f".{labels[MEMBER]}" if MEMBER in labels else ""
+    return (labels.get(TEAM, ""), f"{labels[JOB]}{member}")
 
 
 def overlaps(jobs: Mapping[JobKey, tuple[CustomJobLife, ...]]) -> Iterator[Finding]:

@@ -197,6 +197,7 @@ def test_outcome_messages_follow_their_schema() -> None:
         persistent_resource="gpu-a", custom_job="c", problems=[problem], error="e",
             failure={"charged": 1, "attempts": 3, "is_charged": True, "rule": 1, "exit_codes": [137]},
         queued=AT, submitted=AT, started=AT, ended=AT,
+        array="sweep", members={"size": 3, "failed": 1},
     )  # fmt: skip
     short, _ = outcome_message(job_id="j", team="t", state="queued", sequence=1, at=AT)
 
