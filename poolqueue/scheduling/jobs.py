@@ -294,7 +294,14 @@ def record_refused(job: Job, *, at: datetime, reason: Reason, note: str) -> Job:
 def record_ended(job: Job, *, at: datetime, outcome: Outcome, reason: Reason, note: str) -> Job:
     """The only entry of a history that is over as it begins."""
     ended = replace(
-        job, outcome=outcome, ended=at, inbox=False, holds=(), waits_for=(), error=job.error or note
+        job,
+        outcome=outcome,
+        ended=at,
+        inbox=False,
+        holds=(),
+        waits_for=(),
+        error=job.error or note,
+        array=None if job.array is None else job.array.with_waiting_ended(outcome),
     )
     return _enter(ended, State.ENDED, at=at, reason=reason, note=note)
 

@@ -18,8 +18,9 @@ from handlers import job_requested
 from infra.local.checker import check_journal
 from infra.local.checker.entries import entries_of
 from infra.local.checker.lives import lives_of
-from poolqueue.ports import JOB_LABEL, CustomJobState, VertexUnavailable
+from poolqueue.ports import CustomJobState, VertexUnavailable, labelled_job_id
 from poolqueue.records import queue_path, read_queue
+from poolqueue.scheduling.arrays import member_id, numbers_of
 from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.scheduling.retries import charged
 from poolqueue.scheduling.serial_keys import Serial
@@ -78,11 +79,16 @@ class Weather:
 
     @property
     def teams(self) -> dict[str, str]:
-        """The team of every job."""
-        return self._asked
+        """The team of every job, members of arrays among them."""
+        found = dict(self._asked)
+        for job_id, team in self._asked.items():
+            array = self.job(job_id).array
+            numbers = [] if array is None else numbers_of(array.apart)
+            found |= {member_id(job_id, n): team for n in numbers}
+        return found
 
     def job(self, job_id: str) -> Job:
-        return self._installation.job(job_id, team=self._asked[job_id])
+        return self._installation.job(job_id, team=self._asked[job_id.partition(".")[0]])
 
     def blow(self) -> None:
         acts: list[tuple[int, Callable[[], None]]] = [
@@ -141,7 +147,7 @@ class Weather:
 
     def _settings(self) -> dict[str, Any]:
         places, wishes = self._places(), self._wishes()
-        places |= self._serial_key() | self._dependencies()
+        places |= self._serial_key() | self._dependencies() | self._array("alternatives" in places)
         job_spec = {**places["job_spec"], **wishes.get("job_spec", {})}
         return {**places, **wishes, **self._retries(), "job_spec": job_spec}
 
@@ -161,6 +167,13 @@ class Weather:
         if self._chance.random() < 0.6:
             return {}
         return {"serial_key": self._chance.choice("kl"), "serial_limit": self._chance.choice([1, 1, 2])}
+
+    def _array(self, may_go: bool) -> dict[str, Any]:
+        """Mostly none; with a maximum only of those that stay in one place."""
+        if self._chance.random() < 0.7:
+            return {}
+        most = {} if may_go or self._chance.random() < 0.5 else {"max_parallel": self._chance.randint(1, 2)}
+        return {"array": {"size": self._chance.randint(1, 5), **most}}
 
     def _retries(self) -> dict[str, Any]:
         """Mostly with rules; a pool that a rule names may be too small by the time, or on no resource."""
@@ -248,7 +261,10 @@ class Weather:
     def _cancel(self) -> None:
         if self._asked:
             job_id = self._chance.choice([*self._asked])
-            self._installation.command(kind="cancel", job_id=job_id, team=self._asked[job_id])
+            array, team = self.job(job_id).array, self._asked[job_id]
+            if array is not None and self._chance.random() < 0.7:
+                job_id = member_id(job_id, self._chance.randrange(array.size))
+            self._installation.command(kind="cancel", job_id=job_id, team=team)
 
     def _spoil_creates(self) -> None:
         error = {
@@ -325,11 +341,12 @@ def _check_that_each_waits_in_one_place(installation: Installation, names: tuple
 def no_more_of_a_key_ran_than_may(installation: Installation, weather: Weather) -> None:
     """As Vertex AI itself had it: never more at a time than the smallest limit of those allows."""
     happenings: list[tuple[int, str, tuple[str, Serial] | None]] = []
+    teams = weather.teams
     for life in lives_of(entries_of(installation.stand_in.journal())).by_number.values():
-        job_id = life.labels.get(JOB_LABEL, "")
-        serial = weather.job(job_id).serial if job_id in weather.teams else None
+        job_id = labelled_job_id(life.labels)
+        serial = weather.job(job_id).serial if job_id in teams else None
         if serial is not None and life.ended_on is not None:
-            happenings.append((life.created_on, life.custom_job, (weather.teams[job_id], serial)))
+            happenings.append((life.created_on, life.custom_job, (teams[job_id], serial)))
             happenings.append((life.ended_on, life.custom_job, None))
     at_work: dict[str, tuple[str, Serial]] = {}
     for _, number, whose in sorted(happenings, key=itemgetter(0)):
@@ -352,8 +369,19 @@ def see_that_all_is_well(
     check_journal(installation.stand_in.journal(), allow_over_capacity=True).assert_nothing_found()
     no_more_of_a_key_ran_than_may(installation, weather)
     for job in jobs.values():
+        an_array_knows_how_its_members_ended(job, jobs)
         nobody_was_preempted_who_must_not_be(job)
         no_budget_was_exceeded(job)
+
+
+def an_array_knows_how_its_members_ended(job: Job, jobs: dict[str, Job]) -> None:
+    if job.array is None:
+        return
+    assert job.array.is_over, job
+    for number in numbers_of(job.array.apart):
+        outcome = jobs[member_id(job.job_id, number)].outcome
+        assert outcome is not None
+        assert job.array.ended[outcome] >> number & 1, (job, number, outcome)
 
 
 def no_budget_was_exceeded(job: Job) -> None:

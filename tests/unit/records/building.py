@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import strategies as st
 
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.arrays import Array, ranges_of
 from poolqueue.scheduling.dependency import After, Dependency, OnFailed
 from poolqueue.scheduling.failures import BadEnd, Failure
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
@@ -113,8 +114,18 @@ FAILURES = st.builds(
 DEPENDENCIES = st.lists(st.builds(Dependency, job_id=IDS, after=st.sampled_from(After)), max_size=3).map(
     tuple
 )
+MEMBERS = st.sets(st.integers(0, 9_999), max_size=5).map(lambda numbers: sum(1 << n for n in numbers))
+ARRAYS = st.builds(
+    Array,
+    size=st.integers(1, 10_000),
+    max_parallel=MAYBE_COUNTS,
+    apart=MEMBERS,
+    ended=st.dictionaries(st.sampled_from([outcome.value for outcome in Outcome]), MEMBERS, max_size=3),
+)
 JOBS = st.builds(
     Job,
+    array=st.none() | ARRAYS,
+    max_parallel=MAYBE_COUNTS,
     team=IDS,
     job_id=IDS,
     resource=IDS,
@@ -255,6 +266,8 @@ WAITING = st.builds(
     max_preemptions=MAYBE_COUNTS,
     holds=HOLDS,
     serial=SERIALS,
+    members=st.just(()) | MEMBERS.map(ranges_of),
+    max_parallel=st.none() | st.integers(1, 10_000),
 )
 SECONDS = st.floats(0, 1e7)
 FORECAST = {"made": TIMES, "p50": SECONDS, "p90": SECONDS, "sampled": st.tuples(SECONDS, SECONDS)}
