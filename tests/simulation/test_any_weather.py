@@ -123,7 +123,7 @@ class Weather:
             here.clock.advance(minutes=3)
             here.sweep()
             here.run_asked_cycles()
-            if all(self.job(each).state is State.ENDED for each in self._asked):
+            if all(self.job(each).state is State.ENDED for each in self._asked) and not here.alive():
                 return
             for custom_job in here.alive():
                 if custom_job.state is CustomJobState.RUNNING:
