@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from poolqueue.cli.facts_shown import facts_grid, facts_lines
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
+from poolqueue.cli.plain import jobs_lines
 from poolqueue.cli.session import Session
+from poolqueue.cli.tables import jobs_table
 from poolqueue.records import ResourceName, job_path, read_job
-from poolqueue.scheduling.arrays import member_of
+from poolqueue.scheduling.arrays import member_id, member_of
 from poolqueue.scheduling.jobs import Job, Move, State, job_key
 from poolqueue.scheduling.smallest import HIGHEST_PRIORITY
-from poolqueue.viewing.as_json import as_text
+from poolqueue.viewing.array_members import first_members
+from poolqueue.viewing.as_json import as_text, job_fields
 from poolqueue.viewing.explained import Explained, explained_alone, explained_in, facts_of
 from poolqueue.viewing.explained_json import explained_fields
 from poolqueue.viewing.links import custom_job_link, log_link
+from poolqueue.viewing.making import member_view
 from poolqueue.viewing.reading import DETAILS_LIMIT
 from poolqueue.viewing.text import safe
+from poolqueue.viewing.views import JobView
 
 NOTE_LIMIT = 300
 
@@ -37,8 +43,10 @@ def explain(session: Session, output: Output, job_id: str, *, team: str | None, 
 def show_job(session: Session, output: Output, job_id: str, *, team: str | None, in_json: bool) -> None:
     job = find_job(session, job_id, team)
     explained = explained_job(session, job)
+    members = _members(session, job, explained.now)
     if in_json:
         more = {"history": [move_fields(move) for move in job.history], **_links(job)}
+        more |= {"members": [job_fields(each) for each in members]} if job.array is not None else {}
         output.lines([as_text({**explained_fields(explained), **more})])
         return
     facts = [*facts_of(explained)]
@@ -46,9 +54,20 @@ def show_job(session: Session, output: Output, job_id: str, *, team: str | None,
         facts += [] if link is None else [(word.replace("_", " "), link)]
     facts += [("" if number else "history", move_told(move)) for number, move in enumerate(job.history)]
     if output.is_plain:
-        output.lines(facts_lines(facts))
+        output.lines([*facts_lines(facts), *(jobs_lines(members) if members else [])])
     else:
         output.show(facts_grid(facts))
+        if members:
+            output.show("", jobs_table(members))
+
+
+def _members(session: Session, job: Job, now: datetime) -> list[JobView]:
+    """Of an array the first few, those that failed before the others."""
+    if job.array is None:
+        return []
+    keys = [job_key(job.team, member_id(job.job_id, n)) for n in first_members(job.array)]
+    found = session.documents().read([job_path(key) for key in keys])
+    return [member_view(read_job(each.fields), now=now) for each in found if each.fields]
 
 
 def show_log(session: Session, output: Output, job_id: str, *, team: str | None, in_json: bool) -> None:

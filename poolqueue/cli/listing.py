@@ -53,7 +53,9 @@ class Listing:
     @property
     def waiting(self) -> tuple[JobView, ...]:
         """Those that there is a reason to tell of."""
-        return tuple(job for job in self.chosen if job.state in {State.QUEUED, State.HELD})
+        return tuple(
+            job for job in self.chosen if job.position is not None or job.state in {State.QUEUED, State.HELD}
+        )
 
 
 def live_jobs(views: Sequence[ResourceView], wanted: Wanted, *, limit: int) -> Listing:

@@ -106,7 +106,7 @@ class Decision:
         if not self.at_maximum.intersection((line.key, line.of)):
             return None
         most = self._board.maximums[line.array or ""]
-        note = f"{most} members of its array hold replicas, as many as its max_parallel allows"
+        note = f"as many members of its array hold replicas as its max_parallel allows, {most}"
         return Block(reason=Reason.ARRAY_AT_MAXIMUM, said=note)
 
     def _block(self, group: Group) -> Block:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from poolqueue.scheduling.arrays import Array, ranges_of
+from poolqueue.scheduling.arrays import Array, numbers_of, ranges_of
 from poolqueue.scheduling.jobs import Outcome
 from poolqueue.viewing.text import safe
 
 RANGES_TOLD = 12
+MEMBERS_SHOWN = 20
 
 _WORST_FIRST = (
     Outcome.FAILED,
@@ -33,6 +34,15 @@ def members_told(array_id: str, array: Array) -> Iterator[tuple[str, str]]:
         yield "wait", numbers_told(array.waiting)
     if members := array.ended.get(Outcome.SUCCEEDED, 0):
         yield "succeeded", numbers_told(members)
+
+
+def first_members(array: Array) -> list[int]:
+    """The numbers of those to be shown by themselves: that ended badly, then that run, then that succeeded;
+    of each the first, and only such as have a job of their own.
+    """
+    sets = [*(array.ended.get(outcome, 0) for outcome in _WORST_FIRST), array.active]
+    sets.append(array.ended.get(Outcome.SUCCEEDED, 0))
+    return [n for members in sets for n in numbers_of(members & array.apart)[:MEMBERS_SHOWN]][:MEMBERS_SHOWN]
 
 
 def numbers_told(members: int) -> str:

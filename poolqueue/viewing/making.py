@@ -225,6 +225,14 @@ def ended_view(job: Job) -> JobView:
     )
 
 
+def member_view(job: Job, *, now: datetime) -> JobView:
+    """A member of an array from its own document alone."""
+    shown = ended_view(job)
+    if job.state is State.ENDED:
+        return shown
+    return replace(shown, ran=None if job.started is None else now - job.started, note="")
+
+
 def short_spec(spec: str) -> str:
     """A canonical machine or disk as people write it: `g2-standard-12 + 1 x NVIDIA_L4`, `100 GB pd-ssd`."""
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,6 +79,25 @@ def test_an_array_is_explained_by_its_members_those_that_failed_first(
     assert "failed 1 member: 1 at work 3 members: 0, 2-3 wait 996 members: 4-999" in told
     assert "turn 1 of 996" in told
     assert "sweep.1 of team research: failed" in words(poolctl("explain", "sweep.1", "--team", "research"))
+
+
+def test_a_job_that_is_an_array_shows_its_members_those_that_failed_first(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    begin(installation)
+
+    shown = json.loads(poolctl("job", "sweep", "--team", "research", "--json"))
+
+    assert [each["job_id"] for each in shown["members"]] == ["sweep.1", "sweep.0", "sweep.2", "sweep.3"]
+    assert [each["outcome"] for each in shown["members"]][:2] == ["failed", None]
+
+
+def test_members_are_listed_when_they_are_asked_for(installation: Installation, poolctl: Poolctl) -> None:
+    begin(installation)
+
+    told = json.loads(poolctl.list("jobs", "--name", "sweep.*", "--json"))
+
+    assert sorted(row["job_id"] for row in told["jobs"]) == ["sweep.0", "sweep.2", "sweep.3"]
 
 
 def test_a_member_that_waits_is_explained_by_its_array(installation: Installation, poolctl: Poolctl) -> None:
