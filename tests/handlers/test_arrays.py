@@ -354,6 +354,7 @@ def test_members_go_where_there_is_room_and_their_array_learns_of_their_end(
 def test_members_that_wait_too_long_expire_together(tmp_path: Path, demo_project: str) -> None:
     with installation_of(tmp_path, demo_project, replicas=1) as installation:
         installation.ask(request("sweep", array={"size": 5}, max_wait="1h"))
+        installation.wait_running("sweep.0")
         installation.clock.advance(hours=2)
         installation.sweep()
         assert counts(installation) == {"expired": 4}
