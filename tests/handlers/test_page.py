@@ -130,12 +130,12 @@ def test_estimates_and_forecasts_are_shown(installation: Installation, browser: 
     assert browser.resource()["accuracy"] == {"latest": None, "ever": 0, "open": 0, "overdue": 0}
 
 
-def test_members_of_an_array_have_turns_and_tell_of_their_array(installing: Any) -> None:
+def test_an_array_is_one_row_and_its_members_tell_of_it(installing: Any) -> None:
     installation = installing(pools=[pool(replicas=2)])
     browser = Browser(installation)
     installation.ask(request("many", array={"list": [{"n": n} for n in range(9)], "max_parallel": 1}))
 
-    assert ids(browser.queue()["jobs"]) == [f"many.{n}" for n in range(1, 9)]
+    assert ids(browser.queue()["jobs"]) == ["many"]
     told = browser.ask("/api/job", team="research", job_id="many.8")["array"]
     assert (told["members"], told["waiting"], told["active"], told["max_parallel"]) == (9, 8, 1, 1)
     bars = browser.resource()["charts"][0]["bars"]
