@@ -124,11 +124,6 @@ class Turns:
         for queue in self._queues.values():
             yield from (turn.group for _, _, turn in queue)
 
-    def _awake(self, group: Group, place: int) -> int | None:
-        """Where the next job of a group is that does not sleep and is not over."""
-        lines = group.lines
-        return next((at for at in range(place, len(lines)) if is_awake(lines[at], self._now)), None)
-
     def _count(self, line: Waiting) -> None:
         if self._board.maximums and (array := line.array) is not None:
             self._begun[array] += 1
