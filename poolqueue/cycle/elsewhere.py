@@ -33,9 +33,8 @@ from poolqueue.scheduling.relocating import (
     opens,
     relocations,
 )
-from poolqueue.scheduling.turns import is_awake
 from poolqueue.scheduling.verdicts import Reject, Wait
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_awake
 from poolqueue.system import System
 
 SITES_LIMIT = 10

@@ -8,7 +8,7 @@ from datetime import datetime
 from poolqueue.scheduling.board import Board, Group
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.planning import PlannedStart
-from poolqueue.scheduling.turns import in_turn, is_awake
+from poolqueue.scheduling.turns import in_turn
 from poolqueue.scheduling.verdicts import (
     Admit,
     Block,
@@ -19,7 +19,7 @@ from poolqueue.scheduling.verdicts import (
     Verdict,
     Wait,
 )
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_awake
 
 
 class Decision:

@@ -8,13 +8,14 @@ the others must be surer to pass.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from math import log
 from typing import Any, NamedTuple, assert_never
 
 from poolqueue.scheduling.board import Board, Group, by_arrival, by_priority, seconds_of
 from poolqueue.scheduling.policies import Ordering
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_awake
 
 Rank = tuple[Any, ...]
 PASSING, FIRM, YOUNG = range(3)
@@ -80,15 +81,23 @@ class Order:
         if self._ordering is not Ordering.EXPECTED:
             return False
         since = self._now - timedelta(seconds=LATE_PART * self._longest)
-        heads = (self._board.first_of(group) for group in self._board.groups.values())
-        return any(line is not None and line.arrived <= since for line in heads)
+        return any(line.arrived <= since for line, _ in self._heads())
 
     def _find_firm_heads(self) -> set[int]:
         """The groups whose first job has a firm place, under `expected`."""
         if self._ordering is not Ordering.EXPECTED:
             return set()
-        heads = ((self._board.first_of(group), group) for group in self._board.groups.values())
-        return {id(group) for line, group in heads if line is not None and self._is_due(line, group)}
+        return {id(group) for line, group in self._heads() if self._is_due(line, group)}
+
+    def _heads(self) -> Iterator[tuple[Waiting, Group]]:
+        """The first job of each group that its own times and its array let start now."""
+        for group in self._board.groups.values():
+            line = self._board.first_of(group)
+            if line is not None and not is_awake(line, self._now):
+                awake = (each for each in group.lines if is_awake(each, self._now))
+                line = next((each for each in awake if not self._board.is_at_maximum(each)), None)
+            if line is not None:
+                yield line, group
 
     def _is_due(self, line: Waiting, group: Group) -> bool:
         """Without a look at what is expected where the wait alone says it."""

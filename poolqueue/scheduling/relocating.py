@@ -20,9 +20,8 @@ from poolqueue.scheduling.matching import Matched, match_pools
 from poolqueue.scheduling.planning import INFINITY
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, Resource, free
 from poolqueue.scheduling.serving import expected_starts
-from poolqueue.scheduling.turns import is_awake
 from poolqueue.scheduling.verdicts import Relocate, Wait
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_awake
 
 # After each move in a row a job stays twice as long, before it goes where it can start now, or may earlier.
 FIRST_REST = timedelta(seconds=15)

@@ -13,7 +13,8 @@ from heapq import heappop, heappush
 from poolqueue.scheduling.board import Board, seconds_of
 from poolqueue.scheduling.planning import Wanted
 from poolqueue.scheduling.pools import PoolKey
-from poolqueue.scheduling.turns import in_turn, is_awake
+from poolqueue.scheduling.turns import in_turn
+from poolqueue.scheduling.waiting import is_awake
 
 
 def expected_starts(board: Board, keys: Collection[str], *, now: datetime) -> dict[str, float]:

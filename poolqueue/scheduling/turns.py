@@ -17,7 +17,7 @@ from poolqueue.scheduling.ordering import PASSING, Order, Rank
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import PoolKey, Resource
 from poolqueue.scheduling.sharing import Quotas, Uses
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_awake
 
 
 class Turn(NamedTuple):
@@ -179,12 +179,6 @@ class Turns:
     def _is_later(self, turn: Turn) -> bool:
         """Whoever was promised a start keeps its turn within its class, whatever arrives or is used after."""
         return turn.line.key not in self._promises
-
-
-def is_awake(line: Waiting, now: datetime) -> bool:
-    if line.not_before is not None and line.not_before > now:
-        return False
-    return line.expires is None or line.expires > now
 
 
 def _joined(resource: Resource, uses: Uses, teams: Collection[str]) -> Mapping[str, float]:

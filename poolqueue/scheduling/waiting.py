@@ -79,6 +79,13 @@ class Waiting:
         return replace(self, members=ranges_of(left)) if left else None
 
 
+def is_awake(line: Waiting, now: datetime) -> bool:
+    """May it start now, as far as its own times go?"""
+    if line.not_before is not None and line.not_before > now:
+        return False
+    return line.expires is None or line.expires > now
+
+
 def is_among(lines: Iterable[Waiting]) -> Callable[[str], bool]:
     """Tells by its key whether a job is one of these, or stands in the line of its array among them."""
     by_key = {line.key: line for line in lines}

@@ -15,7 +15,7 @@ from poolqueue.scheduling.planning import INFINITY, End, PlannedStart, Wanted, b
 from poolqueue.scheduling.policies import Ordering, Preemption
 from poolqueue.scheduling.pools import RESERVATIONS_LIMIT, PoolKey, Resource, total
 from poolqueue.scheduling.preemption import Claim, preemptions
-from poolqueue.scheduling.turns import Turn, Turns, is_awake
+from poolqueue.scheduling.turns import Turn, Turns
 from poolqueue.scheduling.verdicts import (
     Admit,
     Block,
@@ -23,7 +23,7 @@ from poolqueue.scheduling.verdicts import (
     Preempt,
     Reject,
 )
-from poolqueue.scheduling.waiting import Waiting
+from poolqueue.scheduling.waiting import Waiting, is_awake
 
 _OWN_REASONS = {
     Reason.SERIAL_KEY_TAKEN,

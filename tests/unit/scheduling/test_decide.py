@@ -9,6 +9,7 @@ from poolqueue.scheduling import walk
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.expectations import TimeoutsOnly
 from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.ordering import Order
 from poolqueue.scheduling.policies import Ordering
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, Backoff, Drain, Promise, Use
 from poolqueue.scheduling.turns import in_turn
@@ -337,6 +338,16 @@ def test_who_has_waited_for_long_has_a_firm_place_before_what_is_short() -> None
     policy = {"ordering": Ordering.EXPECTED, "firm_after": timedelta(seconds=60)}
 
     assert names(decided(resource(), *queue, **policy)) == ["long"]
+
+
+def test_a_job_that_sleeps_makes_nobody_late_however_long_ago_it_arrived() -> None:
+    policy = {"ordering": Ordering.EXPECTED, "firm_after": timedelta(seconds=60)}
+    asleep = waiting("asleep", age=9_000, not_before=at(9_000))
+    awake = waiting("asleep", age=9_000)
+
+    assert not Order(board(resource(), asleep, **policy), now=NOW).is_late
+    assert not Order(board(resource(), asleep, **policy), now=NOW).is_any_firm
+    assert Order(board(resource(), awake, **policy), now=NOW).is_late
 
 
 # --- when nothing can start ------------------------------------------------------------------------------
