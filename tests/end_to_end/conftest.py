@@ -9,7 +9,7 @@ import pytest
 from infra.local.checker import FindingKind
 from infra.local.emulators import Kind
 from infra.local.stack import Plan, Stack, pool, resource, start_stack
-from tests.end_to_end.stack_support import CPU, GPU, LARGE
+from tests.end_to_end.stack_support import CPU, GPU, LARGE, swept_on_schedule
 from tests.end_to_end.stand_in_support import wait_for
 
 KINDS = [Kind.EMBEDDED, pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators"))]
@@ -85,3 +85,10 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield started
         wait_for(lambda: not any(map(started.report().of_kind, UNTIL_RELEASED)), "the last job's end")
         started.report().assert_nothing_found()
+
+
+@pytest.fixture
+def on_schedule(stack: Stack) -> Iterator[None]:
+    """What tests use that kill functions."""
+    with swept_on_schedule(stack):
+        yield

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from urllib.request import urlopen
 
@@ -25,9 +27,9 @@ LARGE = {"machineType": "n1-highmem-16"}
 GPU = {"machineType": "n1-standard-4", "acceleratorType": "NVIDIA_TESLA_T4", "acceleratorCount": 1}
 # The first request of a function's process imports the cloud's libraries, on a machine that is busy.
 PATIENCE_SECONDS = 60.0
+SECONDS_BETWEEN_SWEEPS = 2.0
 FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept")
 UNTIL_FINISHED = ["sleep", "600"]
-FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept")
 
 
 def worker_pool_spec(*command: str, machine: Mapping[str, Any] = CPU, replicas: int = 1) -> dict[str, Any]:
@@ -83,6 +85,24 @@ def renew(stack: Stack) -> None:
         stack.kill(function)
     with ThreadPoolExecutor(len(FUNCTIONS)) as threads:
         list(threads.map(stack.restart, FUNCTIONS))
+
+
+@contextmanager
+def swept_on_schedule(stack: Stack) -> Iterator[None]:
+    """Who was killed may have held a bell, or a message that comes again late: sweeps make up for both."""
+    over = threading.Event()
+
+    def sweep() -> None:
+        while not over.wait(SECONDS_BETWEEN_SWEEPS):
+            stack.sweep()
+
+    with ThreadPoolExecutor(1) as thread:
+        sweeping = thread.submit(sweep)
+        try:
+            yield
+        finally:
+            over.set()
+            sweeping.result()
 
 
 # --- what is heard of a job

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from infra.local.emulators import Kind
 from infra.local.stack import Stack
 from poolqueue.scheduling.jobs import Outcome, State
 from tests.end_to_end.stack_support import (
@@ -25,32 +22,13 @@ from tests.end_to_end.stack_support import (
 )
 from tests.end_to_end.stand_in_support import wait_for
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
 
 WHERE = "swept-over"
 
 
-@pytest.fixture(autouse=True)
-def _on_embedded_emulators(stack: Stack) -> None:
-    """Google's hand out what killed functions held so late that these tests outlast their patience."""
-    if stack.emulators.kind is not Kind.EMBEDDED:
-        pytest.skip("arrays are run on the embedded emulators only")
-
-
 def at_work(stack: Stack) -> list[str]:
     return sorted(each.job_id for each in recorded_resource(stack, WHERE).reservations.values())
-
-
-def swept_until(stack: Stack, is_so: Callable[[], bool], what: str) -> None:
-    """Who died may have held a bell, or a log line that comes again late: sweeps make up for both."""
-
-    def swept() -> bool:
-        if is_so():
-            return True
-        stack.sweep()
-        return is_so()
-
-    wait_for(swept, what, seconds=PATIENCE_SECONDS)
 
 
 def test_a_grid_runs_to_its_end_with_restarts_between(stack: Stack) -> None:
@@ -65,17 +43,19 @@ def test_a_grid_runs_to_its_end_with_restarts_between(stack: Stack) -> None:
     stack.publish("job-requests", body)
 
     finish(stack, "grid.1", "FAILED")
-    swept_until(stack, lambda: "grid.2" in at_work(stack), "the next member to start")
+    wait_for(lambda: "grid.2" in at_work(stack), "the next member to start", seconds=PATIENCE_SECONDS)
     wait_until_running(stack, "grid.2")
     renew(stack)
     explained = poolctl(stack, "explain", "grid", "--team", "research")[1]
     finish(stack, "grid.0")
-    swept_until(stack, lambda: "grid.3" in at_work(stack), "the last member to start")
+    wait_for(lambda: "grid.3" in at_work(stack), "the last member to start", seconds=PATIENCE_SECONDS)
     wait_until_running(stack, "grid.3")
     renew(stack)
     for member in ("grid.2", "grid.3"):
         finish(stack, member)
-    swept_until(stack, lambda: record(stack, "grid").state is State.ENDED, "all members to end")
+    wait_for(
+        lambda: record(stack, "grid").state is State.ENDED, "all members to end", seconds=PATIENCE_SECONDS
+    )
     end = wait_for_end(stack, "grid")["grid"]
 
     assert (end["outcome"], end["note"]) == ("failed", "3 succeeded, 1 failed")
@@ -98,7 +78,11 @@ def test_a_cancelled_array_ends_though_whoever_cancels_it_dies(stack: Stack) -> 
     code, told = poolctl(stack, "cancel", "stopped-short", *named)
     renew(stack)
 
-    swept_until(stack, lambda: record(stack, "stopped-short").state is State.ENDED, "all members to end")
+    wait_for(
+        lambda: record(stack, "stopped-short").state is State.ENDED,
+        "all members to end",
+        seconds=PATIENCE_SECONDS,
+    )
     ended = record(stack, "stopped-short")
 
     assert code == 0, told
@@ -114,18 +98,24 @@ def test_one_member_is_cancelled_and_another_retried(stack: Stack) -> None:
     for n in range(2):
         wait_until_running(stack, f"picked.{n}")
     finish(stack, "picked.0", "FAILED")
-    swept_until(stack, lambda: record(stack, "picked.0").state is State.ENDED, "the end of picked.0")
+    wait_for(
+        lambda: record(stack, "picked.0").state is State.ENDED,
+        "the end of picked.0",
+        seconds=PATIENCE_SECONDS,
+    )
     named = ("--team", "research", "--reason", "again")
     assert poolctl(stack, "cancel", "picked.1", *named)[0] == 0
-    swept_until(stack, lambda: record(stack, "picked").state is State.ENDED, "the end of both")
+    wait_for(
+        lambda: record(stack, "picked").state is State.ENDED, "the end of both", seconds=PATIENCE_SECONDS
+    )
     renew(stack)
 
     code, told = poolctl(stack, "retry", "picked.0", *named)
     assert code == 0, told
-    swept_until(stack, lambda: len(lives(stack, "picked.0")) == 2, "the second attempt")
+    wait_for(lambda: len(lives(stack, "picked.0")) == 2, "the second attempt", seconds=PATIENCE_SECONDS)
     stack.command_stand_in(
         "finish", custom_job=lives(stack, "picked.0")[-1].custom_job, state="JOB_STATE_SUCCEEDED"
     )
-    swept_until(stack, lambda: record(stack, "picked").state is State.ENDED, "its end")
+    wait_for(lambda: record(stack, "picked").state is State.ENDED, "its end", seconds=PATIENCE_SECONDS)
 
     assert record(stack, "picked").history[-1].note == "1 succeeded, 1 cancelled"

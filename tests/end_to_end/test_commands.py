@@ -24,7 +24,7 @@ from tests.end_to_end.stack_support import (
 )
 from tests.end_to_end.stand_in_support import wait_for
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
 
 ASKED_BY = ("--author", "ann", "--reason")
 
@@ -134,7 +134,6 @@ def test_a_stopped_pool_is_emptied_and_resumed_with_a_restart_between(stack: Sta
     wait_for_state(stack, "stopped", State.QUEUED, reason=Reason.REQUEUE_ASKED)
     renew(stack)
     told = poolctl(stack, "jobs", "--resource", "stopped")[1]
-    stack.sweep()
     assert not recorded_resource(stack, "stopped").reservations
     asked(stack, "resume", "stopped", "--pool", "cpu")
     wait_for_attempt(stack, "stopped", 2)

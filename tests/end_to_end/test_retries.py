@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from infra.local.stack import Stack
@@ -26,7 +24,7 @@ from tests.end_to_end.stack_support import (
 )
 from tests.end_to_end.stand_in_support import wait_for
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
 
 # A replica knows its own custom job, these words too: this program needs the memory of the larger machine.
 NEEDS_MEMORY = ("sh", "-c", 'case "$CLUSTER_SPEC" in *highmem-"16"*) exit 0;; *) exit 137;; esac')
@@ -42,14 +40,6 @@ def machines(stack: Stack, job_id: str) -> list[str]:
     prefix = f"projects/{stack.project}/locations/us-central1/customJobs"
     bodies = [at_vertex(stack, f"{prefix}/{life.custom_job}") for life in lives(stack, job_id)]
     return [body["jobSpec"]["workerPoolSpecs"][0]["machineSpec"]["machineType"] for body in bodies]
-
-
-def sweep_until(stack: Stack, there: Any, what: str) -> None:
-    def swept() -> bool:
-        stack.sweep()
-        return bool(there())
-
-    wait_for(swept, what, seconds=2 * PATIENCE_SECONDS)
 
 
 def runs_again(stack: Stack, job_id: str, *, failures: int) -> bool:
@@ -72,8 +62,8 @@ def test_exit_code_137_is_tried_once_more_on_the_larger_pool_with_a_restart_betw
     told = wait_for_requeue(stack, "grows", reason="retried")
     wait_for_requeue(stack, "in-vain", reason="retried")
     renew(stack)
-    sweep_until(stack, lambda: len(lives(stack, "in-vain")) == 2, "the second attempt")
-    sweep_until(stack, lambda: len(lives(stack, "grows")) == 2, "the second attempt")
+    wait_for(lambda: len(lives(stack, "in-vain")) == 2, "the second attempt", seconds=PATIENCE_SECONDS)
+    wait_for(lambda: len(lives(stack, "grows")) == 2, "the second attempt", seconds=PATIENCE_SECONDS)
     ends = wait_for_end(stack, "grows", "in-vain")
 
     assert told["failure"] == {
@@ -120,15 +110,23 @@ def test_capacity_internal_errors_and_preemption_charge_nothing(stack: Stack) ->
     stack.publish("job-requests", until_finished("spared", "spared", retries=retries))
     wait_for_requeue(stack, "spared", reason="capacity_refused")
     renew(stack)
-    sweep_until(stack, lambda: runs_again(stack, "spared", failures=1), "the job to run at last")
-    stack.publish("job-requests.vision", until_finished("owner", "spared"))
+    wait_for(
+        lambda: runs_again(stack, "spared", failures=1), "the job to run at last", seconds=PATIENCE_SECONDS
+    )
+    stack.publish("job-requests.vision", until_finished("spared-owner", "spared"))
     wait_for_requeue(stack, "spared", reason="preempted")
-    wait_until_running(stack, "owner", team="vision")
-    finish(stack, "owner", team="vision")
-    sweep_until(stack, lambda: runs_again(stack, "spared", failures=1), "the job to run again")
+    wait_until_running(stack, "spared-owner", team="vision")
+    finish(stack, "spared-owner", team="vision")
+    wait_for(
+        lambda: runs_again(stack, "spared", failures=1), "the job to run again", seconds=PATIENCE_SECONDS
+    )
     before = record(stack, "spared")
     fail(stack, "spared", "The replica workerpool0-0 exited with a non-zero status of 1.")
-    sweep_until(stack, lambda: runs_again(stack, "spared", failures=2), "the second charged attempt")
+    wait_for(
+        lambda: runs_again(stack, "spared", failures=2),
+        "the second charged attempt",
+        seconds=PATIENCE_SECONDS,
+    )
     finish_last(stack, "spared")
     end = wait_for_end(stack, "spared")["spared"]
 

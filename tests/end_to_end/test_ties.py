@@ -24,7 +24,7 @@ from tests.end_to_end.stack_support import (
 )
 from tests.end_to_end.stand_in_support import wait_for
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
 
 
 def wait_for_held(stack: Stack, job_id: str) -> Job:
@@ -34,8 +34,17 @@ def wait_for_held(stack: Stack, job_id: str) -> Job:
     return job
 
 
+def run_to_its_end(stack: Stack, job_id: str, *, restart: bool = False) -> None:
+    wait_until_running(stack, job_id)
+    if restart:
+        renew(stack)
+    finish(stack, job_id)
+    wait_for(
+        lambda: record(stack, job_id).state is State.ENDED, f"the end of {job_id}", seconds=PATIENCE_SECONDS
+    )
+
+
 def test_a_pipeline_runs_step_by_step_on_two_resources_with_restarts_between(stack: Stack) -> None:
-    """Nothing sweeps here: each restart finds what was stored."""
     stack.publish("job-requests", until_finished("tied-extract", "tied"))
     wait_until_running(stack, "tied-extract")
     steps = {
@@ -82,12 +91,19 @@ def test_a_sweep_tells_dependants_of_an_end_that_nobody_lived_to_tell(stack: Sta
     wait_for_end(stack, "tied-first")
     assert record(stack, "tied-second").state is State.HELD
     stack.restart("swept")
+    wait_for(
+        lambda: record(stack, "tied-second").state is State.ENDED,
+        "the end of tied-second",
+        seconds=PATIENCE_SECONDS,
+    )
     failed = wait_for_end(stack, "tied-second")["tied-second"]
 
     for job_id in ("tied-first", "tied-second"):
         code, told = poolctl(stack, "retry", job_id, "--team", "research", "--reason", "again")
         assert code == 0, told
-    wait_for(lambda: record(stack, "tied-second").state is State.HELD, "it to wait again")
+    wait_for(
+        lambda: record(stack, "tied-second").state is State.HELD, "it to wait again", seconds=PATIENCE_SECONDS
+    )
     renew(stack)
     wait_for(lambda: len(lives(stack, "tied-first")) == 2, "the second attempt", seconds=PATIENCE_SECONDS)
     stack.command_stand_in(
@@ -117,15 +133,8 @@ def test_two_of_a_serial_key_never_run_at_a_time_with_restarts_between(stack: St
     renew(stack)
 
     for job_id in ("keyed-2", "keyed-3"):
-        stack.sweep()  # who died may have held a bell
-        wait_until_running(stack, job_id)
-        renew(stack)
-        finish(stack, job_id)
-        stack.sweep()
-        wait_for_end(stack, job_id)
-    finish(stack, "keyed-free")
-    stack.sweep()
-    wait_for_end(stack, "keyed-free")
+        run_to_its_end(stack, job_id, restart=True)
+    run_to_its_end(stack, "keyed-free")
 
     assert "serial_key_taken: serial key models/resnet: 1 at a time; keyed-1 on keyed has it" in explained
     spans = [(life.created, life.ended) for n in (1, 2, 3) for life in lives(stack, f"keyed-{n}")]
