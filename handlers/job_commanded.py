@@ -22,10 +22,11 @@ def handle(system: System, delivery: Delivery) -> None:
         command = BadCommand(id=default_id, problems=(_unknown_topic(topic),))
     match command:
         case BadCommand(problems=problems):
-            is_recorded = refuse(system, command)
+            is_recorded = refuse(system, command, published=delivery.publish_time)
         case Command():
             problems = ()
-            is_recorded = Commander(system, deadline=system.deadline()).carry_out(command, owner=owner)
+            commander = Commander(system, deadline=system.deadline())
+            is_recorded = commander.carry_out(command, owner=owner, published=delivery.publish_time)
         case unreachable:
             assert_never(unreachable)
     if not is_recorded:

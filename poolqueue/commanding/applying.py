@@ -127,9 +127,13 @@ class Applying:
         return outcome, self._writes(base, applied)
 
     def _overtaken(self, base: _Base) -> Result | None:
-        """Somebody else has applied settings since the author looked."""
+        """Somebody else has applied settings since the author looked; or, whatever was looked at, later ones
+        than these, which come late.
+        """
         wanted = self._command.base_version
-        if wanted is None or wanted == base.version:
+        if wanted is None:
+            return self._later(base.applied)
+        if wanted == base.version:
             return None
         if base.applied is None:
             return refused(f"these settings were made from version {wanted}, and none was applied yet")
@@ -140,6 +144,15 @@ class Applying:
         )
         return refused(message, in_force=base.version)
 
+    def _later(self, applied: SettingsVersion | None) -> Result | None:
+        if applied is None or applied.published is None or applied.published <= self._record.published:
+            return None
+        message = (
+            f"overtaken: version {applied.version} (by {applied.author}: {applied.reason}) was published"
+            " after these settings and stays; see poolctl diff, take over what changed, and apply again"
+        )
+        return refused(message, in_force=applied.version)
+
     def _version(self, base: _Base) -> SettingsVersion:
         return SettingsVersion(
             version=base.version + 1,
@@ -149,6 +162,7 @@ class Applying:
             reason=self._command.reason,
             at=self._system.clock(),
             command=self._command.id,
+            published=self._record.published,
         )
 
     def _writes(self, base: _Base, applied: SettingsVersion) -> list[Write]:

@@ -11,25 +11,21 @@ from datetime import datetime
 from typing import Any
 
 from poolqueue.commanding.applying import Applying
+from poolqueue.commanding.draining import drain_stop_or_resume
 from poolqueue.commanding.of_jobs import JOB_KINDS, JobCommander
 from poolqueue.commanding.pausing import pause_or_unpause
 from poolqueue.commanding.records import Begun, Record, Result, refused
-from poolqueue.commanding.stopping import stop_what_runs
-from poolqueue.cycle import settle
 from poolqueue.messages import BadCommand, Command, CommandKind, Running
-from poolqueue.records import ResourceName, read_resource, resource_path
-from poolqueue.scheduling.events import Drained, Event, Resumed
-from poolqueue.scheduling.pools import WHOLE_RESOURCE, Drain
 from poolqueue.system import System
 
 log = logging.getLogger(__name__)
 
 
-def refuse(system: System, command: BadCommand) -> bool:
+def refuse(system: System, command: BadCommand, *, published: datetime) -> bool:
     """Record a malformed command's problems as its result; False if its id is another command's."""
     message = "; ".join(f"{p.path}: {p.problem} ({p.remedy})" for p in command.problems)
     content = {"kind": "unknown", "result": "refused", "message": message}
-    return Record(system, command.id).create(content) is not Begun.TAKEN
+    return Record(system, command.id, published=published).create(content) is not Begun.TAKEN
 
 
 class Commander:
@@ -39,12 +35,12 @@ class Commander:
         self._system = system
         self._deadline = deadline
 
-    def carry_out(self, command: Command, *, owner: str | None) -> bool:
+    def carry_out(self, command: Command, *, owner: str | None, published: datetime) -> bool:
         """`owner` is the team whose topic the command came from, None on an administrators' topic.
 
         False if its id is another command's: then nothing was done.
         """
-        record = Record(self._system, command.id)
+        record = Record(self._system, command.id, published=published)
         content = {
             "kind": command.kind.value,
             "team": owner or command.team,
@@ -68,53 +64,18 @@ class Commander:
     def _carried_out(self, command: Command, owner: str | None, record: Record) -> Result:
         if command.kind is CommandKind.APPLY and owner is None:
             return Applying(self._system, command, record).run()
-        result = self._result(command, owner)
+        result = self._result(command, owner, record.published)
         record.finish(result)
         return result
 
-    def _result(self, command: Command, owner: str | None) -> Result:
+    def _result(self, command: Command, owner: str | None, published: datetime) -> Result:
         if command.kind in JOB_KINDS:
             return JobCommander(self._system, deadline=self._deadline).carry_out(command, owner)
         if owner is not None:
             return refused(f"only an administrators' topic may {command.kind}; publish it there")
         if command.kind in {CommandKind.PAUSE, CommandKind.UNPAUSE}:
-            return pause_or_unpause(self._system, command, deadline=self._deadline)
-        return self._drain_stop_or_resume(command)
-
-    # --- drain, stop and resume
-
-    def _drain_stop_or_resume(self, command: Command) -> Result:
-        name = self._resource_name(command.persistent_resource or "")
-        fields = self._system.documents.read([resource_path(name)])[0].fields
-        if fields is None:
-            return refused(f"no job ever named {name.full}; see poolctl pools")
-        resource = read_resource(fields)
-        ids = [id_ for pool in resource.pools for id_ in pool.ids]
-        if command.pool is not None and command.pool not in {*ids, *resource.drained}:
-            return refused(f"{name.id} has no pool {command.pool}; it has {', '.join(ids) or 'none'}")
-        pool = command.pool or WHOLE_RESOURCE
-        settle(self._system, name, [], events=[self._event(command, pool)], deadline=self._deadline)
-        if command.kind is CommandKind.STOP:
-            return stop_what_runs(self._system, name, command, deadline=self._deadline)
-        what = name.id if command.pool is None else f"pool {command.pool} of {name.id}"
-        if command.kind is CommandKind.DRAIN:
-            message = f"nothing more is admitted to {what}; what runs there goes on"
-        else:
-            message = f"{what} admits jobs again"
-        return Result(status="done", message=message)
-
-    def _event(self, command: Command, pool: str) -> Event:
-        if command.kind is CommandKind.RESUME:
-            return Resumed(pool=pool)
-        drain = Drain(reason=command.reason, author=command.author, at=self._system.clock())
-        return Drained(pool=pool, drain=drain)
-
-    def _resource_name(self, given: str) -> ResourceName:
-        try:
-            return ResourceName.from_full(given)
-        except ValueError:
-            settings = self._system.settings
-            return ResourceName(project=settings.project, location=settings.location, id=given)
+            return pause_or_unpause(self._system, command, published=published, deadline=self._deadline)
+        return drain_stop_or_resume(self._system, command, published=published, deadline=self._deadline)
 
 
 def _own_fields(command: Command) -> dict[str, Any]:

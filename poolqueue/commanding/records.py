@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
@@ -38,16 +39,19 @@ class Begun(Enum):
 
 
 class Record:
-    """The document `commands/{id}`."""
+    """The document `commands/{id}`. `published` is when the message was that is recorded there: whoever
+    publishes a command once more, to be sure, does not make it a later one.
+    """
 
-    def __init__(self, system: System, id_: str) -> None:
+    def __init__(self, system: System, id_: str, *, published: datetime) -> None:
         self._system = system
         self._path = f"commands/{id_}"
+        self.published = published
 
     def create(self, content: Mapping[str, Any]) -> Begun:
         """Record the command once; a `result` of None is still to come."""
         at = self._system.clock()
-        fields = {"schema": SCHEMA, **content, "at": at}
+        fields = {"schema": SCHEMA, **content, "published": self.published, "at": at}
         if content["result"] is not None:
             fields |= expiring(at, self._system.settings.retention)
         try:
@@ -62,6 +66,7 @@ class Record:
         same = all(existing.get(name) == content[name] for name in content if name != "result")
         if not same:
             return Begun.TAKEN
+        self.published = existing.get("published", existing["at"])
         return Begun.OPEN if existing["result"] is None else Begun.DONE
 
     def finish(self, result: Result) -> None:

@@ -13,7 +13,7 @@ from poolqueue.records.jobs import (
 )
 from poolqueue.records.names import ResourceName, pace_path, region_key, resource_path
 from poolqueue.records.paces import read_pace, write_pace
-from poolqueue.records.pauses import PAUSES_PATH, commands_of, read_pauses, write_pauses
+from poolqueue.records.pauses import PAUSES_PATH, read_pauses, read_words_on_teams, write_pauses
 from poolqueue.records.queues import Line, Queue, queue_path, read_queue, write_queue
 from poolqueue.records.resources import read_resource, write_resource
 from poolqueue.records.run_times import read_run_times, run_times_path, write_run_times
@@ -33,7 +33,6 @@ __all__ = [
     "SettingsVersion",
     "Template",
     "bell_path",
-    "commands_of",
     "endings_inbox",
     "expiring",
     "forecasts_path",
@@ -53,6 +52,7 @@ __all__ = [
     "read_settings_version",
     "read_template",
     "read_usage",
+    "read_words_on_teams",
     "region_key",
     "resource_path",
     "run_times_path",

@@ -9,24 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from poolqueue.records.last_words import read_last_words, write_last_words
 from poolqueue.records.names import SCHEMA
+from poolqueue.scheduling.last_words import LastWords
 from poolqueue.scheduling.pools import Pause, Pauses
 
 PAUSES_PATH = "pauses/current"
-COMMANDS_KEPT = 100
 
 
-def write_pauses(pauses: Pauses, *, commands: tuple[str, ...]) -> dict[str, Any]:
-    """`commands` are the ids of those that made it what it is, the latest last."""
-    return {"schema": SCHEMA, **pauses_fields(pauses), "commands": list(commands[-COMMANDS_KEPT:])}
+def write_pauses(pauses: Pauses, words: LastWords) -> dict[str, Any]:
+    """`words` are the last ones on the teams, paused or not, which none but this document has."""
+    return {"schema": SCHEMA, **pauses_fields(pauses), "last_words": write_last_words(words)}
 
 
 def read_pauses(fields: Mapping[str, Any] | None) -> Pauses:
     return Pauses() if fields is None else pauses_of(fields)
 
 
-def commands_of(fields: Mapping[str, Any] | None) -> tuple[str, ...]:
-    return () if fields is None else tuple(fields["commands"])
+def read_words_on_teams(fields: Mapping[str, Any] | None) -> LastWords:
+    return {} if fields is None else read_last_words(fields.get("last_words", ()))
 
 
 def pauses_fields(pauses: Pauses) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from poolqueue.records.jobs import read_traits, write_traits
+from poolqueue.records.last_words import read_last_words, write_last_words
 from poolqueue.records.moments import from_micros, to_micros
 from poolqueue.records.names import SCHEMA, ResourceName, region_key
 from poolqueue.records.pauses import pauses_fields, read_pauses
@@ -82,6 +83,7 @@ def write_resource(resource: Resource) -> dict[str, Any]:
         "unsettled": _write_unsettled(resource.unsettled),
         "outcomes": _write_outcomes(resource.outcomes, keys),
         "pauses": pauses_fields(resource.pauses),
+        "last_words": write_last_words(resource.last_words),
         "metered": [
             {
                 "month": month,
@@ -130,6 +132,7 @@ def read_resource(fields: Mapping[str, Any]) -> Resource:
         unsettled=_read_unsettled(fields.get("unsettled")),
         outcomes=_read_outcomes(fields.get("outcomes"), keys),
         pauses=read_pauses(fields.get("pauses")),
+        last_words=read_last_words(fields.get("last_words", ())),
         metered={
             each["month"]: {
                 key: Metered(paid=paid, busy=busy, wanted=wanted)

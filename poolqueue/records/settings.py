@@ -22,7 +22,7 @@ KEPT_VERSIONS = 50
 @dataclass(frozen=True, kw_only=True)
 class SettingsVersion:
     """Settings as they were applied. Versions count from 1; 0 is the file that the functions are deployed
-    with. `command` is the id of the command that brought them.
+    with. `command` is the id of the command that brought them, and `published` when that was.
     """
 
     version: int
@@ -32,6 +32,7 @@ class SettingsVersion:
     reason: str
     at: datetime
     command: str = ""
+    published: datetime | None = None
 
 
 def version_path(version: int) -> str:
@@ -60,6 +61,7 @@ def _fields(applied: SettingsVersion) -> dict[str, Any]:
         "author": applied.author,
         "reason": applied.reason,
         "command": applied.command,
+        "published": applied.published,
     }
 
 
@@ -72,4 +74,5 @@ def read_settings_version(fields: Mapping[str, Any]) -> SettingsVersion:
         reason=fields["reason"],
         at=fields["applied_at"] if "applied_at" in fields else fields["at"],
         command=fields.get("command", ""),
+        published=fields.get("published"),
     )

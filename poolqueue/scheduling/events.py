@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from poolqueue.scheduling.jobs import Reason
+from poolqueue.scheduling.last_words import Word, with_word
 from poolqueue.scheduling.metering import metered
 from poolqueue.scheduling.pools import (
     OUTCOMES_LIMIT,
     SUITORS_LIMIT,
+    WORDS_LIMIT,
     Backoff,
     Drain,
     Overtakings,
@@ -95,13 +97,17 @@ class Noted:
 
 @dataclass(frozen=True, kw_only=True)
 class Drained:
+    """Without a word, as below, it is only supposed."""
+
     pool: str
     drain: Drain
+    word: Word | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
     pool: str
+    word: Word | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,9 +244,10 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
         case Noted(reservation=noted):
             return _note(resource, noted)
         case Drained(pool=pool, drain=drain):
-            return replace(resource, drained={**resource.drained, pool: drain})
+            return _steer(resource, pool, event.word, {**resource.drained, pool: drain})
         case Resumed(pool=pool):
-            return replace(resource, drained={k: v for k, v in resource.drained.items() if k != pool})
+            drained = {k: v for k, v in resource.drained.items() if k != pool}
+            return _steer(resource, pool, event.word, drained)
         case Paused(pauses=pauses):
             is_later = pauses.version > resource.pauses.version
             return replace(resource, pauses=pauses) if is_later else resource
@@ -269,6 +276,14 @@ def apply(resource: Resource, event: Event) -> Resource:  # noqa: C901, PLR0912 
             return replace(resource, metered={})
         case unreachable:
             assert_never(unreachable)
+
+
+def _steer(resource: Resource, pool: str, word: Word | None, drained: Mapping[str, Drain]) -> Resource:
+    """What is no later word than the last one on the pool changes nothing."""
+    if word is None:
+        return replace(resource, drained=drained)
+    words = with_word(resource.last_words, pool, word, limit=WORDS_LIMIT)
+    return resource if words is None else replace(resource, drained=drained, last_words=words)
 
 
 def _reckon(resource: Resource, event: Reckoned) -> Resource:

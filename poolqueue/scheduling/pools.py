@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.jobs import Reason, job_key
+from poolqueue.scheduling.last_words import LastWords
 from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.traits import NO_TRAITS, Traits
 
 RESERVATIONS_LIMIT = 2_000
 SUITORS_LIMIT = 20
 OUTCOMES_LIMIT = 500  # more are not kept until they are learned; the oldest go
+WORDS_LIMIT = 30
 FRESH = timedelta(seconds=90)
 
 
@@ -227,8 +229,8 @@ class Resource:
     `surplus` are replicas held by others; `shards` is the number of its queue documents. `uses` are per team,
     `promises` per key of a waiting job. `suitors` are the keys of resources whose queues hold jobs that
     would come here, to be told when replicas come free. `pauses` are those of the installation, as far as
-    they came here. `unsettled` are keys of ended jobs whose dependants may not know
-    of it yet, and since when.
+    they came here; `last_words`, per pool id or `*`, those on what is drained. `unsettled` are keys of ended
+    jobs whose dependants may not know of it yet, and since when.
     `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from;
     `metered`, per month and pool, is yet to be taken into the months' own documents.
     """
@@ -257,6 +259,7 @@ class Resource:
     unsettled: Mapping[str, datetime] = field(default_factory=dict)
     outcomes: Mapping[str, Ran] = field(default_factory=dict)
     pauses: Pauses = NO_PAUSES
+    last_words: LastWords = field(default_factory=dict)
     metered: Mapping[str, Mapping[PoolKey, Metered]] = field(default_factory=dict)
 
     @property

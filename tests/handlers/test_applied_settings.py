@@ -99,6 +99,21 @@ def test_without_a_base_version_the_last_one_wins(installation: Installation) ->
     assert apply(installation, pacing={"creates_per_minute": 2})["version"] == 2
 
 
+def test_without_a_base_version_what_comes_late_does_not_undo_what_was_published_after_it(
+    installation: Installation,
+) -> None:
+    fields = {**installation.fields, "pacing": {"creates_per_minute": 1}}
+    late = installation.publish_command(kind="apply", settings=json.dumps(fields))
+    apply(installation, pacing={"creates_per_minute": 2}, reason="faster")
+
+    record = installation.deliver_command(late)
+
+    assert (record["result"], record["in_force"]) == ("refused", 1)
+    assert record["message"].startswith("overtaken: version 1 (by ")
+    assert "faster) was published after these settings" in record["message"]
+    assert installation.system.refreshed().settings.pacing.creates_per_minute == 2
+
+
 def test_the_same_text_again_makes_no_version(installation: Installation) -> None:
     apply(installation, pacing={"creates_per_minute": 1})
     record = apply(installation, pacing={"creates_per_minute": 1}, base_version=1)

@@ -24,6 +24,13 @@ def end_the_cancelled(installation: Installation, many: int) -> None:
     installation.deliver_log_lines()
 
 
+@pytest.fixture
+def two_teams(installing) -> Installation:
+    installation = installing(settings={"teams": TEAMS})
+    installation.ask(request("before"))
+    return installation
+
+
 # --- stop ------------------------------------------------------------------------------------------------
 
 
@@ -109,14 +116,123 @@ def test_foreign_use_of_what_is_stopped_is_told(installation: Installation) -> N
     assert "1 replicas are held by custom jobs that did not come through the queue" in told["message"]
 
 
+# --- again, late, and out of order -----------------------------------------------------------------------
+
+
+def test_a_drain_whose_process_died_drains_nothing_when_it_comes_again_after_a_resume(
+    installation: Installation,
+) -> None:
+    installation.ask(request("a", *TWO))
+    drain = installation.publish_command(id="d", kind="drain", persistent_resource="shared", author="ann")
+    installation.deliver_command(drain)
+    forget_result(installation, "d")
+    installation.command(
+        id="r", kind="resume", persistent_resource="shared", author="bob", reason="it is back"
+    )
+
+    told = installation.deliver_command(drain)
+
+    assert (told["result"], told["overtaken_by"]) == ("refused", "r")
+    assert told["message"].startswith("overtaken: shared was resumed by bob (it is back), published at ")
+    assert told["message"].endswith("; it stays so. If it is still to be drained, ask again")
+    assert not installation.resource().drained
+    installation.ask(request("b", *TWO))
+    installation.finish("a")
+    assert installation.job("b").state is State.SUBMITTED
+
+
+def test_a_drain_that_comes_twice_is_one_with_the_time_of_the_first(installation: Installation) -> None:
+    installation.ask(request("a"))
+    drain = installation.publish_command(id="d", kind="drain", persistent_resource="shared")
+    installation.deliver_command(drain)
+    first = installation.resource().drained
+    forget_result(installation, "d")
+    installation.clock.advance(seconds=30)
+
+    told = installation.deliver_command(drain)
+
+    assert told["result"] == "done"
+    assert installation.resource().drained == first
+
+
+@pytest.mark.parametrize(("earlier", "later"), [("drain", "resume"), ("stop", "resume"), ("resume", "drain")])
+def test_of_two_commands_that_come_out_of_order_the_one_published_last_counts(
+    installation: Installation, earlier: str, later: str
+) -> None:
+    installation.ask(request("a"))
+    installation.wait_running("a")
+    if later == "drain":
+        installation.command(kind="drain", persistent_resource="shared", reason="the first")
+    late = installation.publish_command(kind=earlier, persistent_resource="shared")
+    installation.command(kind=later, persistent_resource="shared", reason="the last")
+
+    told = installation.deliver_command(late)
+
+    assert told["result"] == "refused"
+    assert "(the last)" in told["message"]
+    assert [drain.reason for drain in installation.resource().drained.values()] == (
+        ["the last"] if later == "drain" else []
+    )
+    assert installation.job("a").state is State.SUBMITTED, "a late stop leaves alone what runs"
+
+
+def test_a_drain_that_another_has_overtaken_is_done(installation: Installation) -> None:
+    installation.ask(request("a"))
+    drain = installation.publish_command(kind="drain", persistent_resource="shared")
+    installation.command(kind="drain", persistent_resource="shared", reason="the last")
+
+    assert installation.deliver_command(drain)["result"] == "done"
+    assert installation.resource().drained["*"].reason == "the last"
+
+
+def test_a_stop_that_comes_again_leaves_alone_what_started_since_and_is_to_go_on(
+    installation: Installation,
+) -> None:
+    installation.ask(request("a"))
+    installation.wait_running("a")
+    stop = installation.publish_command(id="s", kind="stop", persistent_resource="shared")
+    installation.deliver_command(stop)
+    end_the_cancelled(installation, 1)
+    forget_result(installation, "s")
+    installation.command(kind="resume", persistent_resource="shared")
+    installation.command(kind="drain", persistent_resource="shared")
+
+    told = installation.deliver_command(stop)
+
+    assert told["message"].startswith("overtaken: shared was drained by tester")
+    assert installation.job("a").state is State.SUBMITTED
+
+
+def test_a_command_that_is_published_once_more_under_its_id_is_no_later_one(
+    installation: Installation,
+) -> None:
+    installation.ask(request("a"))
+    drain = {"id": "d", "kind": "drain", "persistent_resource": "shared"}
+    installation.command(**drain)
+    forget_result(installation, "d")
+    installation.command(kind="resume", persistent_resource="shared")
+
+    assert installation.command(**drain)["result"] == "refused"
+    assert not installation.resource().drained
+
+
+@pytest.mark.parametrize(("earlier", "later"), [("pause", "unpause"), ("unpause", "pause")])
+def test_of_two_commands_about_a_team_the_one_published_last_counts(
+    two_teams: Installation, earlier: str, later: str
+) -> None:
+    if later == "pause":
+        two_teams.command(kind="pause", team="research", reason="the first")
+    late = two_teams.publish_command(kind=earlier, team="research")
+    two_teams.command(kind=later, team="research", author="bob", reason="the last")
+
+    told = two_teams.deliver_command(late)
+
+    assert told["result"] == "refused"
+    assert told["message"].startswith(f"overtaken: team research was {later}d by bob (the last), published")
+    assert [*two_teams.resource().pauses.teams] == (["research"] if later == "pause" else [])
+
+
 # --- pause -----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def two_teams(installing) -> Installation:
-    installation = installing(settings={"teams": TEAMS})
-    installation.ask(request("before"))
-    return installation
 
 
 def test_nothing_of_a_paused_team_is_admitted_and_its_jobs_say_by_whom_and_why(

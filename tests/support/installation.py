@@ -197,9 +197,17 @@ class Installation:
 
     def command(self, *, topic: str = "job-commands", **body: Any) -> Mapping[str, Any]:
         """Deliver a command, and give its record."""
+        return self.deliver_command(self.publish_command(topic=topic, **body))
+
+    def publish_command(self, *, topic: str = "job-commands", **body: Any) -> Delivery:
+        """A command that is published now, and delivered when a test does so."""
         named = {"id": f"command-{next(self._ids)}", "author": "tester", "reason": "a test", **body}
-        job_commanded.handle(self.system, self.delivery(topic, json.dumps(named).encode()))
-        fields = self.documents.read([f"commands/{named['id']}"])[0].fields
+        return self.delivery(topic, json.dumps(named).encode())
+
+    def deliver_command(self, delivery: Delivery) -> Mapping[str, Any]:
+        """Deliver a command, perhaps not for the first time, and give its record."""
+        job_commanded.handle(self.system, delivery)
+        fields = self.documents.read([f"commands/{json.loads(delivery.data)['id']}"])[0].fields
         assert fields is not None
         return fields
 

@@ -6,16 +6,19 @@ from datetime import UTC, datetime
 
 from hypothesis import strategies as st
 
+from poolqueue.scheduling import pools
 from poolqueue.scheduling.alternatives import Alternative
 from poolqueue.scheduling.arrays import Array, ranges_of
 from poolqueue.scheduling.dependency import After, Dependency, OnFailed
 from poolqueue.scheduling.failures import BadEnd, Failure
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Move, Outcome, Reason, State
+from poolqueue.scheduling.last_words import Word
 from poolqueue.scheduling.pace import Pace
 from poolqueue.scheduling.pools import (
     Backoff,
     Drain,
     Metered,
+    Pauses,
     Pool,
     PoolKey,
     Ran,
@@ -217,6 +220,16 @@ USAGES = st.builds(
     ),
     metered=METERED,
 )
+WORDS = st.dictionaries(
+    IDS | st.just("*"),
+    st.builds(Word, kind=TEXTS, command=IDS, author=TEXTS, reason=TEXTS, published=TIMES),
+    max_size=3,
+)
+PAUSES = st.builds(
+    Pauses,
+    version=COUNTS,
+    teams=st.dictionaries(IDS, st.builds(pools.Pause, reason=TEXTS, author=TEXTS, at=TIMES), max_size=3),
+)
 RESOURCES = st.builds(
     Resource,
     unsettled=st.dictionaries(IDS, TIMES, max_size=2),
@@ -242,6 +255,8 @@ RESOURCES = st.builds(
     unannounced=st.dictionaries(IDS, st.builds(Unannounced, first=COUNTS, last=COUNTS, at=TIMES), max_size=2),
     waiting=COUNTS,
     shards=st.integers(1, 9),
+    last_words=WORDS,
+    pauses=PAUSES,
 )
 PACES = st.builds(
     Pace,

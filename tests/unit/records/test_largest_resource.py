@@ -10,9 +10,12 @@ from poolqueue.adapters.memory import MemoryDocuments
 from poolqueue.cycle.round import UNANNOUNCED_LIMIT
 from poolqueue.ports import Create
 from poolqueue.records import read_resource, write_resource
+from poolqueue.requests.commands import LONGEST_AUTHOR, LONGEST_REASON
+from poolqueue.scheduling.last_words import Word
 from poolqueue.scheduling.pools import (
     OUTCOMES_LIMIT,
     RESERVATIONS_LIMIT,
+    WORDS_LIMIT,
     PoolKey,
     Ran,
     Reservation,
@@ -75,6 +78,16 @@ def test_all_reservations_and_all_unannounced_changes_fit_one_document() -> None
                 replicas=dict.fromkeys(KEYS, 1),
             )
             for _ in range(OUTCOMES_LIMIT)
+        },
+        last_words={
+            longest_name(chance): Word(
+                kind="resume",
+                command=longest_name(chance),
+                author="\U0001f600" * LONGEST_AUTHOR,
+                reason="\U0001f600" * LONGEST_REASON,
+                published=NOW,
+            )
+            for _ in range(WORDS_LIMIT)
         },
         unannounced={
             f"{team}.{longest_name(chance)}": Unannounced(first=7, last=9, at=NOW) for _ in range(entries)

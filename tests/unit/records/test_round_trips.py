@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from poolqueue.adapters.memory import MemoryDocuments
 from poolqueue.ports import Create
 from poolqueue.records import (
+    PAUSES_PATH,
     Bell,
     Queue,
     ResourceName,
@@ -19,17 +20,20 @@ from poolqueue.records import (
     read_bell,
     read_job,
     read_pace,
+    read_pauses,
     read_queue,
     read_resource,
     read_scorecard,
     read_serial_key,
     read_usage,
+    read_words_on_teams,
     resource_path,
     serial_key_path,
     usage_path,
     write_bell,
     write_job,
     write_pace,
+    write_pauses,
     write_queue,
     write_resource,
     write_scorecard,
@@ -42,12 +46,14 @@ from tests.unit.records.building import (
     JOBS,
     MAYBE_TIMES,
     PACES,
+    PAUSES,
     RESOURCES,
     SCORECARDS,
     SERIAL_KEYS,
     TEXTS,
     USAGES,
     WAITING,
+    WORDS,
 )
 from tests.unit.scheduling.building import CPU, GPU
 
@@ -109,6 +115,13 @@ def test_a_bell(bell) -> None:
 
     assert read_bell(fields) == bell
     assert fields["schema"] == 1
+
+
+@given(PAUSES, WORDS)
+def test_who_is_paused_and_the_last_words_on_teams(pauses, words) -> None:
+    fields = stored(PAUSES_PATH, write_pauses(pauses, words))
+
+    assert (read_pauses(fields), read_words_on_teams(fields)) == (pauses, words)
 
 
 @given(PACES)
