@@ -14,7 +14,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from infra.local.nursery import Nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.02
@@ -25,12 +28,23 @@ class NotReady(Exception):
     """A child ended, or did not become ready in time; the message ends with the last lines of its log."""
 
 
+class Process(Protocol):
+    """What we use of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Child:
     """A started process, leader of its own process group. Its stdout and stderr go to `log`."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
 
     @property
@@ -93,26 +107,36 @@ def start(
     directory: Path,
     environment: Mapping[str, str] | None = None,
     working_directory: Path = ROOT,
+    nursery: Nursery | None = None,
 ) -> Child:
     """Start `command` in a process group of its own, with output to `directory/name.log`.
 
     The group ends with `Child.stop`, or soon after this process ends in whatever way. `environment` is added
-    to our own.
+    to our own. In a `nursery` the command is a Python script with its arguments.
     """
     directory.mkdir(parents=True, exist_ok=True)
     log = directory / f"{name}.log"
+    whole = {**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})}
+    words = [str(part) for part in command]
+    if nursery is not None:
+        process: Process = nursery.bear(words, log=log, cwd=working_directory, env=whole)
+    else:
+        process = _open(words, log=log, cwd=working_directory, env=whole)
+    _reaper.watch(process.pid)
+    return Child(name=name, process=process, log=log)
+
+
+def _open(command: list[str], *, log: Path, cwd: Path, env: Mapping[str, str]) -> Process:
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(part) for part in command],
+        return subprocess.Popen(
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=working_directory,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            cwd=cwd,
+            env=env,
             start_new_session=True,
         )
-    _reaper.watch(process.pid)
-    return Child(name=name, process=process, log=log)
 
 
 def start_module(

@@ -10,9 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.nursery import Nursery
 from infra.local.processes import POLL_SECONDS, Child, NotReady, start
+from infra.local.stack.plan import FUNCTIONS, PAGE
 
 THREADS = 8
+# What a function imports, sooner or later.
+IMPORTED = (
+    "functions_framework._cli",
+    "functions_framework._http.gunicorn",
+    "gunicorn.workers.gthread",
+    "poolqueue.wiring",
+    "poolqueue.adapters.firestore",
+    "poolqueue.adapters.pubsub",
+    "poolqueue.adapters.vertex_rest",
+    "poolqueue.page.page",
+    *(f"handlers.{name}" for name in (*FUNCTIONS, PAGE)),
+)
 _LISTENING = re.compile(r"Listening at: http://127\.0\.0\.1:(\d+)")
 _WORKER = re.compile(r"Booting worker with pid: (\d+)")
 _FRAMEWORK = Path(sys.executable).with_name("functions-framework")
@@ -47,6 +61,7 @@ def start_function(
     workers: int = 1,
     port: int = 0,
     timeout_seconds: float = 60.0,
+    nursery: Nursery | None = None,
 ) -> FunctionServer:
     """Start `target` and return when it listens and every worker was started. Raises `NotReady`."""
     served = ["--target", target, "--source", str(source), "--host", "127.0.0.1", "--port", str(port)]
@@ -60,9 +75,10 @@ def start_function(
     }
     child = start(
         target,
-        [sys.executable, _FRAMEWORK, *served],
+        [*([] if nursery else [sys.executable]), _FRAMEWORK, *served],
         directory=directory,
         environment={**environment, **gunicorn},
+        nursery=nursery,
     )
     try:
         return FunctionServer(target=target, child=child, port=_port(child, workers, timeout_seconds))

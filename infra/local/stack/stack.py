@@ -19,8 +19,9 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 
 from infra.local.checker import Report, check_journal, read_journal
 from infra.local.emulators import Emulators, start_emulators
-from infra.local.processes import Child, start_module
-from infra.local.stack.function_server import FunctionServer, start_function
+from infra.local.nursery import CAN_FORK, Nursery
+from infra.local.processes import ROOT, Child, start_module
+from infra.local.stack.function_server import IMPORTED, FunctionServer, start_function
 from infra.local.stack.outcome_log import Announcement, OutcomeLog
 from infra.local.stack.plan import PAGE, Plan, write_settings, write_stand_in_configuration
 from infra.local.stack.schedule import Schedule
@@ -79,8 +80,17 @@ class Stack:
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "buckets").mkdir(exist_ok=True)
         self.settings_file = write_settings(self.plan, self.directory)
+        self._start_nursery()
         self.emulators: Emulators = start_emulators(self.plan.kind, self.logs)
         self._parts.callback(self._stop_emulators)
+
+    def _start_nursery(self) -> None:
+        """It gets ready while the emulators start."""
+        self._nursery: Nursery | None = None
+        if CAN_FORK:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            self._nursery = Nursery(IMPORTED, log=self.logs / "nursery.log", cwd=ROOT)
+            self._parts.callback(self._nursery.close)
 
     def _start_stand_in(self) -> None:
         configuration = write_stand_in_configuration(self.plan, self.directory)
@@ -111,6 +121,7 @@ class Stack:
             workers=self.plan.workers(target),
             port=port,
             timeout_seconds=self.plan.start_seconds,
+            nursery=self._nursery,
         )
 
     def _stop_functions(self) -> None:
