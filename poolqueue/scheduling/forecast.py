@@ -21,13 +21,14 @@ from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.distributions import Distribution
 from poolqueue.scheduling.estimates import Estimate, NoEstimate, WhyNot, rounded_out
-from poolqueue.scheduling.forward import ALL_SLOTS, Course, run_forward
+from poolqueue.scheduling.forward import Course, run_forward
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.pools import PoolKey, total
 from poolqueue.scheduling.scorecard import UNCORRECTED, Correction
 from poolqueue.scheduling.traits import Traits
 from poolqueue.scheduling.turns import in_turn
 from poolqueue.scheduling.verdicts import Wait
+from poolqueue.scheduling.virtual_time import ALL_SLOTS
 from poolqueue.scheduling.waiting import Waiting
 
 JOBS_LIMIT = 200

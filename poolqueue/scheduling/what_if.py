@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from poolqueue.scheduling.admission import decide
 from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.board import Board, time_of
-from poolqueue.scheduling.forward import ALL_SLOTS, Course, Left, expected_left, run_forward
+from poolqueue.scheduling.forward import Course, Left, expected_left, run_forward
 from poolqueue.scheduling.serving import expected_starts
 from poolqueue.scheduling.verdicts import Verdict
+from poolqueue.scheduling.virtual_time import ALL_SLOTS
 from poolqueue.scheduling.waiting import Waiting
 
 NOTICED = timedelta(seconds=1)

@@ -16,7 +16,7 @@ from poolqueue.scheduling.decision import Decision
 from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.waiting import Waiting
-from tests.support.virtual_time import VirtualTime, arrive_all
+from tests.support.watched_time import WatchedTime, arrive_all
 from tests.unit.scheduling.building import CPU, GPU, NOW, SSD, at, demand, lasting, pool, resource, waiting
 
 TPU = PoolKey('{"machineType":"ct5lp-hightpu-1t"}', SSD)
@@ -74,7 +74,7 @@ class Auditor:
     def __init__(self, *, backfills: bool = True) -> None:
         self._backfills = backfills
 
-    def __call__(self, time: VirtualTime, decision: Decision) -> None:
+    def __call__(self, time: WatchedTime, decision: Decision) -> None:
         used = time.used_now()
         assert all(used[key] <= n for key, n in CAPACITY.items()), "more is used than there is"
         free = {key: n - used[key] for key, n in CAPACITY.items()}
@@ -86,18 +86,18 @@ class Auditor:
             if all(n <= free[key] for key, n in wanted_of(line).items()):
                 self._must_wait(time, line, heads)
 
-    def _must_wait(self, time: VirtualTime, line: Waiting, heads) -> None:
+    def _must_wait(self, time: WatchedTime, line: Waiting, heads) -> None:
         """It fits now, so that there must be a planned start that it would delay."""
         assert self._backfills is False or any(
             self._delays(time, line, start, spare) for start, spare in heads.values()
         ), f"{line.key} fits, delays nobody, and does not start"
 
-    def _delays(self, time: VirtualTime, line: Waiting, start: datetime, spare) -> bool:
+    def _delays(self, time: WatchedTime, line: Waiting, start: datetime, spare) -> bool:
         ends = time.now.timestamp() + line.traits.timeout
         wanted = wanted_of(line)
         return ends > start.timestamp() and any(wanted[key] > n for key, n in spare.items())
 
-    def _earliest(self, time: VirtualTime, line: Waiting):
+    def _earliest(self, time: WatchedTime, line: Waiting):
         """When it can start if nobody else does, and what it then leaves of its pools."""
         wanted = wanted_of(line)
         for moment in sorted({time.now, *(attempt.ends for attempt in time.running.values())}):
@@ -111,9 +111,9 @@ class Auditor:
         raise AssertionError("it can never start")
 
 
-def run(jobs: Arrivals, *, ordering: Ordering, weights=WEIGHTS) -> VirtualTime:
+def run(jobs: Arrivals, *, ordering: Ordering, weights=WEIGHTS) -> WatchedTime:
     pools = tuple(pool(key, n, ids=(key.machine,)) for key, n in CAPACITY.items())
-    time = VirtualTime(
+    time = WatchedTime(
         resource(pools=pools),
         now=NOW,
         policy=Policy(ordering=ordering, weights=weights, firm_after=timedelta(0)),
@@ -125,7 +125,7 @@ def run(jobs: Arrivals, *, ordering: Ordering, weights=WEIGHTS) -> VirtualTime:
     return time
 
 
-def broken_promises(time: VirtualTime) -> dict[str, tuple[datetime, datetime]]:
+def broken_promises(time: WatchedTime) -> dict[str, tuple[datetime, datetime]]:
     """What started later than it was first promised."""
     return {
         key: (start, time.log.started[key])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from poolqueue.scheduling.pools import Overtakings, Promise
 from poolqueue.scheduling.reckoning import told
 from poolqueue.scheduling.verdicts import Admit
-from tests.support.virtual_time import VirtualTime
+from tests.support.watched_time import WatchedTime
 from tests.unit.scheduling.building import CPU, NOW, at, demand, lasting, pool, resource, waiting
 
 
-def overrun(runs: float) -> VirtualTime:
+def overrun(runs: float) -> WatchedTime:
     """One job that is expected to take 100 s, a large one that waits for it, a short one that goes ahead."""
-    time = VirtualTime(resource(pools=(pool(CPU, 4),)), now=NOW)
+    time = WatchedTime(resource(pools=(pool(CPU, 4),)), now=NOW)
     first, large = waiting("first", traits=lasting(100)), waiting("large", demand(4), age=-1)
     time.arrives(first, runs=runs)
     time.arrives(large, runs=10)

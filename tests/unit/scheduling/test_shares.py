@@ -14,7 +14,7 @@ from poolqueue.scheduling.pools import Use, decayed_seconds
 from poolqueue.scheduling.reckoning import reckon
 from poolqueue.scheduling.sharing import LONGEST_CREDIT
 from poolqueue.scheduling.waiting import Waiting
-from tests.support.virtual_time import VirtualTime
+from tests.support.watched_time import WatchedTime
 from tests.unit.scheduling.building import CPU, NOW, at, board, demand, lasting, pool, resource, waiting
 
 CAPACITY = 12
@@ -53,7 +53,7 @@ class Backlog:
         self._chance = random.Random(seed)
         self._mixes = mixes
         self._number = 0
-        self.time = VirtualTime(
+        self.time = WatchedTime(
             resource(pools=(pool(CPU, CAPACITY),)),
             now=NOW,
             policy=Policy(**{"weights": WEIGHTS, **policy}),

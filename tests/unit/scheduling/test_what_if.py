@@ -11,7 +11,7 @@ from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.verdicts import Admit, Reject, Wait
 from poolqueue.scheduling.what_if import Delayed, what_if
-from tests.support.virtual_time import VirtualTime, arrive_all
+from tests.support.watched_time import WatchedTime, arrive_all
 from tests.unit.scheduling.building import (
     CPU,
     GPU,
@@ -94,10 +94,10 @@ def test_with_exact_run_times_it_starts_when_the_dry_run_said_and_so_do_the_othe
     (line, runs) = asked[0]
     line = waiting("asked", *line.demands, team=line.team, age=-when, traits=line.traits)
     on = resource(pools=tuple(pool(key, n, ids=(str(i),)) for i, (key, n) in enumerate(CAPACITY.items())))
-    time = VirtualTime(on, now=NOW, policy=Policy(ordering=ordering, firm_after=timedelta(seconds=50)))
+    time = WatchedTime(on, now=NOW, policy=Policy(ordering=ordering, firm_after=timedelta(seconds=50)))
     arrive_all(time, [(job, seconds) for job, seconds in jobs if job.arrived < at(when)])
     time.run(until=at(when) - timedelta(microseconds=1))
-    ends = {attempt.line.key: attempt.ends for attempt in time.running.values()}
+    ends = {attempt.key: attempt.ends for attempt in time.running.values()}
     took = {job.key: seconds for job, seconds in jobs} | {line.key: runs}
 
     def left(key, _traits, elapsed):
@@ -112,7 +112,7 @@ def test_with_exact_run_times_it_starts_when_the_dry_run_said_and_so_do_the_othe
 
     assert found.starts == log.started[line.key]
     assert foretold == {key: log.started[key] for key in foretold}
-    assert log.started.keys() == foretold.keys() | ends.keys() | {p.line.key for p in log.past}
+    assert log.started.keys() == foretold.keys() | ends.keys() | {p.attempt.key for p in log.past}
 
 
 def test_pools_are_grown_in_thought_by_the_board_that_is_asked() -> None:
