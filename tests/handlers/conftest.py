@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.deaths import Deaths
 from tests.support.installation import Installation
 
 Installing = Callable[..., Installation]
@@ -29,3 +30,8 @@ def installing(tmp_path: Path, demo_project: str) -> Iterator[Installing]:
 def installation(installing: Installing) -> Installation:
     """One pool of two replicas."""
     return installing()
+
+
+@pytest.fixture(params=[False, True], ids=["before its effect", "after its effect"])
+def deaths(request: pytest.FixtureRequest, tmp_path: Path, demo_project: str) -> Deaths:
+    return Deaths(directory=tmp_path, project=demo_project, after_effect=request.param)

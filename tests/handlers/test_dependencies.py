@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +18,8 @@ from poolqueue.ports import Replace
 from poolqueue.records import job_path, write_job
 from poolqueue.scheduling.dependants import DEPENDANTS_LIMIT
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State
-from poolqueue.system import System
-from tests.support.faults import Death, Killed, Rivalry, mortal
+from tests.support.deaths import Deaths
+from tests.support.faults import Rivalry
 from tests.support.installation import LOCATION, SMALL, Installation, pool, request, worker_pool_spec
 from tests.support.meter import Meter
 from tests.support.soundness import WITH_RESERVATION, check
@@ -513,46 +512,17 @@ def test_nobody_sends_us_elsewhere_by_a_message(installation: Installation, key:
 # --- processes that die ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[False, True], ids=["before its effect", "after its effect"])
-def after_effect(request: pytest.FixtureRequest) -> bool:
-    return request.param
+def on_two_resources(directory: Path, project: str) -> Installation:
+    return Installation(directory, project, persistent_resources=two_resources(project))
 
 
-def killed_at_each_call(
-    directory: Path,
-    project: str,
-    *,
-    after_effect: bool,
-    handle: Callable[[System, Delivery], None],
-    prepare: Callable[[Installation], Delivery],
-    verify: Callable[[Installation], None],
-    again: bool = True,
-) -> None:
-    """Without `again` the message does not come again: the sweep is left."""
-    for number in range(1, 60):
-        here = directory / str(number)
-        here.mkdir()
-        name = f"{project}-{number}"
-        with Installation(here, name, persistent_resources=two_resources(name)) as installation:
-            delivery = prepare(installation)
-            death = Death(at=number, after_effect=after_effect)
-            with suppress(Killed):
-                handle(mortal(installation.system, death), delivery)
-            if not death.died:
-                return
-            if again:
-                handle(installation.system, delivery)
-            for _ in range(3):
-                installation.clock.advance(seconds=QUIET_PERIOD)
-                installation.sweep()
-            try:
-                verify(installation)
-            except AssertionError as error:
-                raise AssertionError(f"killed at call {number} of {handle}: {error}") from error
-    raise AssertionError("still at work")
+def sweep(installation: Installation) -> None:
+    for _ in range(3):
+        installation.clock.advance(seconds=QUIET_PERIOD)
+        installation.sweep()
 
 
-def test_while_it_takes_in_a_dependant(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_takes_in_a_dependant(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         ask(installation, "a", on="a")
         body = request("killed", depends_on=["a"], job_spec={"persistentResourceId": "b"})
@@ -565,10 +535,9 @@ def test_while_it_takes_in_a_dependant(tmp_path, demo_project, after_effect) -> 
         assert is_at_work(installation, "killed")
         check(installation, "a", "killed", on=("a", "b"))
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        repair=sweep,
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
@@ -598,17 +567,16 @@ def all_is_settled(installation: Installation, *, outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize("state", ["SUCCEEDED", "FAILED"])
-def test_while_it_handles_the_end_that_others_wait_for(tmp_path, demo_project, after_effect, state) -> None:
+def test_while_it_handles_the_end_that_others_wait_for(deaths: Deaths, state) -> None:
     def prepare(installation: Installation) -> Delivery:
         chain(installation)
         installation.finish_quietly("a", state)
         (line,), installation.log_lines = installation.log_lines, []
         return installation.delivery("job-ended", line)
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        repair=sweep,
         handle=job_ended.handle,
         prepare=prepare,
         verify=lambda installation: all_is_settled(installation, outcome=Outcome(state.lower())),
@@ -616,17 +584,16 @@ def test_while_it_handles_the_end_that_others_wait_for(tmp_path, demo_project, a
 
 
 @pytest.mark.parametrize("again", [True, False], ids=["and comes again", "and is lost"])
-def test_while_it_tells_those_that_wait(tmp_path, demo_project, after_effect, again) -> None:
+def test_while_it_tells_those_that_wait(deaths: Deaths, again) -> None:
     def prepare(installation: Installation) -> Delivery:
         chain(installation)
         installation.finish("a", "FAILED")
         body = {"resource": replace(installation.name, id="a").full, "dependants_of": "research.a"}
         return installation.delivery("sweeps", json.dumps(body).encode())
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        repair=sweep,
         handle=swept.handle,
         prepare=prepare,
         verify=lambda installation: all_is_settled(installation, outcome=Outcome.FAILED),
@@ -634,7 +601,7 @@ def test_while_it_tells_those_that_wait(tmp_path, demo_project, after_effect, ag
     )
 
 
-def test_while_it_retries_a_dependant(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_retries_a_dependant(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         ask(installation, "a", on="a")
         ask(installation, "killed", "a", on="b")
@@ -649,17 +616,16 @@ def test_while_it_retries_a_dependant(tmp_path, demo_project, after_effect) -> N
         assert is_at_work(installation, "killed")
         check(installation, "a", "killed", on=("a", "b"))
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        repair=sweep,
         handle=job_commanded.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_it_cancels_what_others_wait_for(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_cancels_what_others_wait_for(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         chain(installation)
         command = {"id": "c", "kind": "cancel", "job_id": "there", "author": "ada", "reason": "r"}
@@ -670,10 +636,9 @@ def test_while_it_cancels_what_others_wait_for(tmp_path, demo_project, after_eff
         assert is_at_work(installation, "last")
         check(installation, "a", "here", "there", "last", on=("a", "b"))
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        repair=sweep,
         handle=job_commanded.handle,
         prepare=prepare,
         verify=verify,

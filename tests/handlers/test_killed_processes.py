@@ -4,67 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
 from handlers import job_commanded, job_ended, job_requested, swept
 from handlers.delivery import Delivery
 from poolqueue.scheduling.jobs import Outcome, State
-from poolqueue.system import System
-from tests.support.faults import Death, Killed, mortal
+from tests.support.deaths import AFTER_TIMEOUT_SECONDS, QUIET_PERIOD_SECONDS, Deaths
 from tests.support.installation import Installation, request, worker_pool_spec
 from tests.support.soundness import check
 
-MOST_CALLS = 80
-EFFECTS = {"commit", "create", "cancel", "publish", "publish_all"}
-AFTER_TIMEOUT = 3 * 60
-QUIET_PERIOD = 6 * 60
-
-Handle = Callable[[System, Delivery], None]
 AT_WORK = {State.SUBMITTED, State.RUNNING}
-
-
-def killed_at_each_call(
-    directory: Path,
-    project: str,
-    *,
-    after_effect: bool,
-    handle: Handle,
-    prepare: Callable[[Installation], Delivery],
-    verify: Callable[[Installation], None],
-) -> None:
-    """A fresh installation for each call, and one in which the process lives, to know them. Death after a
-    call that only looks is death before the next one, and not tried twice.
-    """
-
-    def fresh(number: int) -> Installation:
-        here = directory / str(number)
-        here.mkdir()
-        return Installation(here, f"{project}-{number}")
-
-    spared = Death(at=MOST_CALLS)
-    with fresh(0) as installation:
-        handle(mortal(installation.system, spared), prepare(installation))
-    for number, name in enumerate(spared.names, start=1):
-        if after_effect and name not in EFFECTS:
-            continue
-        with fresh(number) as installation:
-            delivery = prepare(installation)
-            death = Death(at=number, after_effect=after_effect)
-            with suppress(Killed):
-                handle(mortal(installation.system, death), delivery)
-            handle(installation.system, delivery)
-            installation.clock.advance(seconds=AFTER_TIMEOUT)
-            installation.sweep()
-            installation.clock.advance(seconds=QUIET_PERIOD)
-            installation.sweep()
-            try:
-                verify(installation)
-            except AssertionError as error:
-                raise AssertionError(f"killed at call {number}, {name}: {error}") from error
 
 
 def asked(installation: Installation, job_id: str, *specs) -> Delivery:
@@ -84,27 +34,19 @@ def is_at_work(installation: Installation, *job_ids: str) -> None:
         assert installation.job(job_id).state in AT_WORK, installation.states(job_id)
 
 
-@pytest.fixture(params=[False, True], ids=["before its effect", "after its effect"])
-def after_effect(request: pytest.FixtureRequest) -> bool:
-    return request.param
-
-
-def test_while_it_handles_the_first_request_of_a_resource(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_handles_the_first_request_of_a_resource(deaths: Deaths) -> None:
     def verify(installation: Installation) -> None:
         is_at_work(installation, "killed")
         check(installation, "killed")
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_requested.handle,
         prepare=lambda installation: asked(installation, "killed"),
         verify=verify,
     )
 
 
-def test_while_it_handles_a_request_that_must_wait(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_handles_a_request_that_must_wait(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         installation.ask(request("before"))
         return asked(installation, "killed", worker_pool_spec(), worker_pool_spec())
@@ -116,17 +58,14 @@ def test_while_it_handles_a_request_that_must_wait(tmp_path, demo_project, after
         is_at_work(installation, "killed")
         check(installation, "before", "killed")
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_it_handles_a_request_that_is_refused(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_handles_a_request_that_is_refused(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         installation.ask(request("before"))
         return asked(installation, "killed", worker_pool_spec(machine={"machineType": "none"}))
@@ -135,17 +74,14 @@ def test_while_it_handles_a_request_that_is_refused(tmp_path, demo_project, afte
         assert installation.job("killed").outcome is Outcome.REJECTED
         check(installation, "before", "killed")
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_it_handles_an_end_for_which_another_waits(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_handles_an_end_for_which_another_waits(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         installation.ask(request("killed", worker_pool_spec(), worker_pool_spec()))
         installation.ask(request("next"))
@@ -156,17 +92,14 @@ def test_while_it_handles_an_end_for_which_another_waits(tmp_path, demo_project,
         is_at_work(installation, "next")
         check(installation, "killed", "next")
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_ended.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_it_sweeps_what_was_lost(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_sweeps_what_was_lost(deaths: Deaths) -> None:
     """One end whose line was lost, one create that never was, one that waits."""
 
     def prepare(installation: Installation) -> Delivery:
@@ -174,10 +107,10 @@ def test_while_it_sweeps_what_was_lost(tmp_path, demo_project, after_effect) -> 
         installation.stand_in.behave(errors=[{"method": "CreateCustomJob", "status": 503, "count": 1}])
         installation.ask(request("lost"))
         installation.ask(request("next"))
-        installation.clock.advance(seconds=AFTER_TIMEOUT)
+        installation.clock.advance(seconds=AFTER_TIMEOUT_SECONDS)
         installation.sweep()
         line_of(installation, "ended")
-        installation.clock.advance(seconds=QUIET_PERIOD)
+        installation.clock.advance(seconds=QUIET_PERIOD_SECONDS)
         return installation.delivery("sweeps", b"{}")
 
     def verify(installation: Installation) -> None:
@@ -185,10 +118,7 @@ def test_while_it_sweeps_what_was_lost(tmp_path, demo_project, after_effect) -> 
         is_at_work(installation, "lost", "next")
         check(installation, "ended", "lost", "next")
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=swept.handle,
         prepare=prepare,
         verify=verify,
@@ -196,7 +126,7 @@ def test_while_it_sweeps_what_was_lost(tmp_path, demo_project, after_effect) -> 
 
 
 @pytest.mark.parametrize("waits", [False, True], ids=["one at work", "one that waits"])
-def test_while_it_cancels(tmp_path, demo_project, after_effect, waits) -> None:
+def test_while_it_cancels(deaths: Deaths, waits) -> None:
     def prepare(installation: Installation) -> Delivery:
         installation.ask(request("first", worker_pool_spec(), worker_pool_spec()))
         if waits:
@@ -221,10 +151,7 @@ def test_while_it_cancels(tmp_path, demo_project, after_effect, waits) -> None:
         assert fields["result"] == "done"
         check(installation, "first", *(["killed"] if waits else []))
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_commanded.handle,
         prepare=prepare,
         verify=verify,
@@ -247,7 +174,7 @@ def is_sound(installation: Installation, *members: str) -> None:
     check(installation, "sweep", *members)
 
 
-def test_while_it_handles_the_request_of_an_array(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_handles_the_request_of_an_array(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         body = request("sweep", array={"size": 3})
         return installation.delivery("job-requests", json.dumps(body).encode())
@@ -256,17 +183,14 @@ def test_while_it_handles_the_request_of_an_array(tmp_path, demo_project, after_
         is_at_work(installation, *MEMBERS[:2])
         is_sound(installation, *MEMBERS[:2])
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_it_handles_the_end_of_a_member(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_handles_the_end_of_a_member(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         installation.ask(request("sweep", array={"size": 3}))
         return line_of(installation, "sweep.0")
@@ -278,17 +202,14 @@ def test_while_it_handles_the_end_of_a_member(tmp_path, demo_project, after_effe
             installation.finish(member)
         assert installation.job("sweep").outcome is Outcome.SUCCEEDED
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_ended.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_it_cancels_an_array(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_cancels_an_array(deaths: Deaths) -> None:
     def prepare(installation: Installation) -> Delivery:
         installation.ask(request("sweep", array={"size": 30}))
         command = {"id": "c", "kind": "cancel", "job_id": "sweep", "author": "ada", "reason": "r"}
@@ -303,10 +224,7 @@ def test_while_it_cancels_an_array(tmp_path, demo_project, after_effect) -> None
         assert array.array.counts() == {"cancelled": 30}
         is_sound(installation, *MEMBERS[:2])
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
         handle=job_commanded.handle,
         prepare=prepare,
         verify=verify,

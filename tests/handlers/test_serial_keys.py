@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from poolqueue.ports import JOB_LABEL
 from poolqueue.records import read_serial_key, serial_key_path
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State
 from poolqueue.scheduling.serial_keys import TURN, SerialKey
-from tests.support.faults import Death, Killed, Rivalry, mortal
+from tests.support.deaths import Deaths
+from tests.support.faults import Rivalry
 from tests.support.installation import LOCATION, Installation, pool, request, worker_pool_spec
 from tests.support.meter import Meter
 from tests.support.soundness import WITH_RESERVATION, check
@@ -331,34 +331,16 @@ def test_of_many_at_once_one_gets_the_key(two: Installation) -> None:
 # --- processes that die ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=[False, True], ids=["before its effect", "after its effect"])
-def after_effect(request: pytest.FixtureRequest) -> bool:
-    return request.param
+def on_two_resources(directory: Path, project: str) -> Installation:
+    return Installation(directory, project, persistent_resources=two_resources(project))
 
 
-def killed_at_each_call(
-    directory: Path, project: str, *, after_effect: bool, handle: Any, prepare: Any, verify: Any
-) -> None:
-    for number in range(1, 60):
-        here = directory / str(number)
-        here.mkdir()
-        name = f"{project}-{number}"
-        with Installation(here, name, persistent_resources=two_resources(name)) as installation:
-            delivery = prepare(installation)
-            death = Death(at=number, after_effect=after_effect)
-            with suppress(Killed):
-                handle(mortal(installation.system, death), delivery)
-            if not death.died:
-                return
-            _check_key(installation)
-            handle(installation.system, delivery)
-            for _ in range(3):
-                installation.clock.advance(seconds=QUIET_PERIOD)
-                installation.sweep()
-                installation.run_asked_cycles()
-                _check_key(installation)
-            verify(installation)
-    raise AssertionError("still at work")
+def sweep(installation: Installation) -> None:
+    for _ in range(3):
+        installation.clock.advance(seconds=QUIET_PERIOD)
+        installation.sweep()
+        installation.run_asked_cycles()
+        _check_key(installation)
 
 
 def _check_key(installation: Installation) -> None:
@@ -370,7 +352,7 @@ def _check_key(installation: Installation) -> None:
     assert len(reserved) <= 1
 
 
-def test_while_it_takes_a_key_or_waits_for_it(tmp_path, demo_project, after_effect) -> None:
+def test_while_it_takes_a_key_or_waits_for_it(deaths: Deaths) -> None:
     def prepare(installation: Installation):
         installation.ask(request("before", job_spec={"persistentResourceId": "a"}))
         ask(installation, "other", on="b")
@@ -382,19 +364,17 @@ def test_while_it_takes_a_key_or_waits_for_it(tmp_path, demo_project, after_effe
         assert at_work(installation, "killed") == ["killed"]
         check(installation, "before", "other", "killed", on=("a", "b"))
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        look=_check_key,
+        repair=sweep,
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_it_gives_a_key_back_for_which_another_resource_waits(
-    tmp_path, demo_project, after_effect
-) -> None:
+def test_while_it_gives_a_key_back_for_which_another_resource_waits(deaths: Deaths) -> None:
     def prepare(installation: Installation):
         ask(installation, "first")
         ask(installation, "there", on="b")
@@ -408,17 +388,17 @@ def test_while_it_gives_a_key_back_for_which_another_resource_waits(
         assert len(at_work(installation, "here", "there")) == 1
         check(installation, "first", "here", "there", on=("a", "b"))
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        look=_check_key,
+        repair=sweep,
         handle=job_ended.handle,
         prepare=prepare,
         verify=verify,
     )
 
 
-def test_while_a_sweep_finds_the_end_of_one_that_had_a_key(tmp_path, demo_project, after_effect) -> None:
+def test_while_a_sweep_finds_the_end_of_one_that_had_a_key(deaths: Deaths) -> None:
     def prepare(installation: Installation):
         ask(installation, "first")
         ask(installation, "there", on="b")
@@ -430,10 +410,10 @@ def test_while_a_sweep_finds_the_end_of_one_that_had_a_key(tmp_path, demo_projec
         assert at_work(installation, "there") == ["there"]
         check(installation, "first", "there", on=("a", "b"))
 
-    killed_at_each_call(
-        tmp_path,
-        demo_project,
-        after_effect=after_effect,
+    deaths.at_each_call(
+        install=on_two_resources,
+        look=_check_key,
+        repair=sweep,
         handle=swept.handle,
         prepare=prepare,
         verify=verify,
