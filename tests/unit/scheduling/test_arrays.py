@@ -25,7 +25,7 @@ from poolqueue.scheduling.policies import Ordering, Policy
 from poolqueue.scheduling.reasons import explain
 from poolqueue.scheduling.verdicts import Wait
 from poolqueue.scheduling.waiting import Waiting, is_among
-from tests.support.virtual_time import VirtualTime, arrive_all
+from tests.support.watched_time import WatchedTime, arrive_all
 from tests.unit.scheduling.building import (
     CPU,
     GPU,
@@ -171,9 +171,9 @@ def arrivals(draw) -> list[tuple[Waiting, float]]:
     return found
 
 
-def run(jobs: list[tuple[Waiting, float]], ordering: Ordering) -> VirtualTime:
+def run(jobs: list[tuple[Waiting, float]], ordering: Ordering) -> WatchedTime:
     policy = Policy(ordering=ordering, weights={"a": 1.0, "b": 3.0}, firm_after=timedelta(hours=2))
-    time = VirtualTime(resource(pools=(pool(CPU, 4), pool(GPU, 2))), now=NOW, policy=policy)
+    time = WatchedTime(resource(pools=(pool(CPU, 4), pool(GPU, 2))), now=NOW, policy=policy)
     arrive_all(time, jobs)
     time.run(until=at(10**8))
     assert not time.waiting, "somebody still waits"
@@ -193,13 +193,13 @@ def test_members_start_when_as_many_single_jobs_would(ordering, jobs) -> None:
 @given(jobs=arrivals(), most=st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 def test_never_more_members_run_than_may(jobs, most) -> None:
-    def look(time: VirtualTime, _decision) -> None:
+    def look(time: WatchedTime, _decision) -> None:
         for line, _ in limited:
-            at_work = sum(attempt.line.array == line.key for attempt in time.running.values())
+            at_work = sum(array_key(attempt.key) == line.key for attempt in time.running.values())
             assert at_work <= (most if line.members else 10)
 
     limited = [(replace(line, max_parallel=most if line.members else None), n) for line, n in jobs]
-    time = VirtualTime(resource(pools=(pool(CPU, 4), pool(GPU, 2))), now=NOW, look=look)
+    time = WatchedTime(resource(pools=(pool(CPU, 4), pool(GPU, 2))), now=NOW, look=look)
     arrive_all(time, limited)
     time.run(until=at(10**8))
 
