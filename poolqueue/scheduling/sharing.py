@@ -174,8 +174,9 @@ class Holdings:
         return math.exp2(max(-MOST_HALF_LIVES, (at - self._origin) / self._half_life))
 
     def _move_origin(self, to: datetime) -> None:
-        by = self._growth(to)
-        self._grown = {team: grown / by for team, grown in self._grown.items()}
+        """After ages of idling, whatever was grown has come to nothing."""
+        by = math.exp2((self._origin - to) / self._half_life)
+        self._grown = {team: grown * by for team, grown in self._grown.items()}
         self._origin = to
 
 

@@ -46,8 +46,10 @@ def poolctl(documents: MemoryDocuments, *arguments: object, exit_code: int = Exi
     outside = Outside(
         environment=lambda: Environment(project=PROJECT), documents=lambda *_: documents, now=lambda: NOW
     )
-    options = ("simulate", "--history", "30d", "--policy", "strict_fifo", *arguments)
-    ran = CliRunner().invoke(app, [*map(str, options)], obj=outside)
+    given = [*map(str, arguments)]
+    policy = () if "--policy" in given else ("--policy", "strict_fifo")
+    options = ("simulate", "--history", "30d", *policy, *given)
+    ran = CliRunner().invoke(app, options, obj=outside)
     assert ran.exit_code == exit_code, ran.output
     return ran
 
@@ -70,6 +72,19 @@ def test_what_ran_is_simulated_on_the_pools_as_they_are() -> None:
     assert found["jobs"] == 3
     assert found["max_wait_s"] == 3600
     assert found["makespan_s"] == 2 * 3600
+
+
+def test_our_own_policies_run_over_years_in_which_nothing_was_asked_for() -> None:
+    """What ran lies as long after the beginning of virtual time."""
+    policies = [word for name in ("fifo", "priority", "expected") for word in ("--policy", name)]
+    ran = poolctl(store(resource(), jobs=THREE), *policies, "--json")
+
+    found = json.loads(ran.stdout)
+    assert {name: each["max_wait_s"] for name, each in found.items()} == {
+        "fifo": 3600,
+        "priority": 3600,
+        "expected": 3600,
+    }
 
 
 def test_a_pool_is_resized_by_any_of_its_ids() -> None:
