@@ -12,8 +12,9 @@ from poolqueue.config import Team
 from poolqueue.messages import JobRequest, as_text, member_body, stored_array, without_placeholders
 from poolqueue.records import ResourceName, Template
 from poolqueue.scheduling.alternatives import Alternative
-from poolqueue.scheduling.arrays import Array, member_id, member_of
+from poolqueue.scheduling.arrays import Array, maximum_key, member_id, member_of
 from poolqueue.scheduling.jobs import Demand, Hold, Job, Reason
+from poolqueue.scheduling.serial_keys import Serial
 from poolqueue.scheduling.similarity import traits_of
 from poolqueue.scheduling.traits import Traits
 
@@ -51,7 +52,7 @@ def new_job(
         alternatives=tuple(_alternatives(request, home)),
         traits=_traits(request, team),
         holds=(Hold(reason=Reason.ON_HOLD, at=created, note=HOLD_ASKED),) if wishes.hold else (),
-        serial=request.ties.serial,
+        serial=_serial(request),
         depends_on=request.ties.depends_on,
         on_failed_dependency=request.ties.on_failed_dependency,
         array=_array(request),
@@ -62,6 +63,14 @@ def new_job(
 def _array(request: JobRequest) -> Array | None:
     asked = request.array
     return None if asked is None else Array(size=asked.size, max_parallel=asked.max_parallel)
+
+
+def _serial(request: JobRequest) -> Serial | None:
+    """Whoever counts reservations at one resource would not see the members that went elsewhere."""
+    asked = request.array
+    if asked is None or asked.max_parallel is None or not request.alternatives:
+        return request.ties.serial
+    return maximum_key(request.job_id, asked.max_parallel)
 
 
 def template_of(request: JobRequest, home: ResourceName, team: Team) -> Template | None:

@@ -12,7 +12,7 @@ from poolqueue.requests.naming import ID_RULE, is_id
 from poolqueue.requests.normalising import did_you_mean, whole_number
 from poolqueue.requests.reading import Unreadable, read_json
 from poolqueue.requests.retries import read_retries
-from poolqueue.requests.ties import TIES, Ties, read_ties
+from poolqueue.requests.ties import HIGHEST_SERIAL_LIMIT, TIES, Ties, read_ties
 from poolqueue.requests.wishes import WISHES, Wishes, read_wishes
 from poolqueue.scheduling.retries import Retries
 
@@ -88,11 +88,18 @@ def read_settings(envelope: Mapping[str, Any], attributes: Mapping[str, str], pr
 
 
 def _array(given: Mapping[str, tuple[str, Any]], problems: Problems) -> ArrayRequest | None:
+    """Over several persistent resources, what keeps `max_parallel` is a serial key of the array's own."""
     array = read_array(given, problems)
-    if array is not None and array.max_parallel is not None and "alternatives" in given:
-        path, value = given["alternatives"]
-        remedy = "leave out one of the two"
-        problems.add(path, value, "max_parallel is kept on one persistent resource only", remedy)
+    if array is None or array.max_parallel is None or "alternatives" not in given:
+        return array
+    if "serial_key" in given:
+        path, key = given["serial_key"]
+        problem = "does not go with max_parallel where there are alternatives, which takes a key of its own"
+        problems.add(path, key, problem, "leave out serial_key, array.max_parallel or alternatives")
+    if array.max_parallel > HIGHEST_SERIAL_LIMIT:
+        problem = f"is more than {HIGHEST_SERIAL_LIMIT}, the most where there are alternatives"
+        remedy = f"give at most {HIGHEST_SERIAL_LIMIT}, or leave out alternatives"
+        problems.add(f"{given['array'][0]}.max_parallel", array.max_parallel, problem, remedy)
     return array
 
 

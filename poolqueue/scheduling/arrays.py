@@ -10,11 +10,14 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from poolqueue.scheduling.serial_keys import Serial
+
 MOST_MEMBERS = 10_000
 
 Ranges = tuple[tuple[int, int], ...]
 """Members in order, as pairs of the first and the one after the last."""
 
+_MAXIMUM_OF = "max_parallel of "  # no serial key of a publisher has a space
 _MEMBER_ID = re.compile(r"([a-z0-9][a-z0-9_-]{0,62})\.(0|[1-9][0-9]{0,3})")
 _ONES = re.compile("1+")
 
@@ -121,3 +124,12 @@ def array_key(key: str) -> str | None:
     team, _, job_id = key.partition(".")
     found = member_of(job_id)
     return None if found is None else f"{team}.{found[0]}"
+
+
+def maximum_key(array_id: str, most: int) -> Serial:
+    """The serial key by which an array keeps its `max_parallel` where its members may run elsewhere."""
+    return Serial(key=f"{_MAXIMUM_OF}{array_id}", limit=most)
+
+
+def is_maximum_key(serial: Serial | None) -> bool:
+    return serial is not None and serial.key.startswith(_MAXIMUM_OF)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from poolqueue.scheduling import members
+from poolqueue.scheduling.arrays import is_maximum_key
 from poolqueue.scheduling.changes import NOTHING, Effect
 from poolqueue.scheduling.dependants import waits_for_told
 from poolqueue.scheduling.dependency import Dependency
@@ -225,9 +226,7 @@ class ChangeAsked:
             return Refusal(told=f"only a waiting job can be changed: {_instead(job)}")
         if not _differing(job, self.terms):
             return Already(told="it is so already")
-        if job.array is not None and job.array.max_parallel and self.terms.get("alternatives"):
-            return Refusal(told="its max_parallel is kept on one persistent resource: it has no alternatives")
-        return _over_at_once(replace(job, **self.terms), now)
+        return _over_maximum(job, self.terms) or _over_at_once(replace(job, **self.terms), now)
 
     def made(self, job: Job, now: datetime) -> Job:
         return move(
@@ -247,6 +246,15 @@ def _differing(job: Job, terms: Mapping[str, Any]) -> dict[str, Any]:
         elsewhere = tuple(each for each in terms["alternatives"] if each.resource != job.resource)
         terms = {**terms, "alternatives": elsewhere}
     return {name: value for name, value in terms.items() if getattr(job, name) != value}
+
+
+def _over_maximum(job: Job, terms: Mapping[str, Any]) -> Refusal | None:
+    """An array whose request had no alternatives counts at one persistent resource who runs."""
+    most = job.max_parallel if job.array is None else job.array.max_parallel
+    if most is None or not _differing(job, terms).get("alternatives") or is_maximum_key(job.serial):
+        return None
+    told = f"max_parallel, {most}, is kept on one persistent resource, as its array had no alternatives"
+    return Refusal(told=f"{told}: leave them out, or publish the array anew with them")
 
 
 def _over_at_once(job: Job, now: datetime) -> Refusal | None:
@@ -306,7 +314,7 @@ class RetryAsked:
             return Refusal(told="it was refused before it ever waited: publish it again, corrected")
         if job.array is not None and job.outcome is Outcome.SUCCEEDED:
             return Refusal(told="all its members succeeded: retry the one that is to run again")
-        return _over_at_once(replace(anew(job, now), **self.terms), now)
+        return _over_maximum(job, self.terms) or _over_at_once(replace(anew(job, now), **self.terms), now)
 
     def made(self, job: Job, now: datetime) -> Job:
         told = terms_told(job, self.terms)

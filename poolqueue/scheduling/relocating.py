@@ -34,7 +34,7 @@ MARGIN_SECONDS = 300.0
 MARGIN_PART = 0.2
 
 # While a job waits for these, its own resource is as good as any, or will be soon.
-_EVERYWHERE = {Reason.PACED, Reason.SERIAL_KEY_TAKEN}
+_EVERYWHERE = {Reason.PACED, Reason.SERIAL_KEY_TAKEN, Reason.ARRAY_AT_MAXIMUM}
 _SOON = {*_EVERYWHERE, Reason.CAPACITY_REFUSED, Reason.QUOTA, Reason.TOO_MANY_RESERVATIONS}
 _IN_TURN = {Reason.NEEDS_REPLICAS, Reason.BEHIND_PLANNED_START}
 

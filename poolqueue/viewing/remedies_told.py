@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from poolqueue.scheduling.arrays import is_maximum_key
 from poolqueue.scheduling.pools import WHOLE_RESOURCE, PoolKey
 from poolqueue.scheduling.reasons import Explanation
 from poolqueue.scheduling.remedies import (
@@ -70,7 +71,8 @@ def remedy_told(  # noqa: C901  one case per kind
         case UsePool(pool=pool, instead_of=instead):
             return f"ask for it anew on {_name(pool, names)} instead of {_name(instead, names)}"
         case HigherSerialLimit(to=to):
-            return f"ask for it anew with a serial_limit of {to}"
+            limit = "max_parallel" if is_maximum_key(line.serial) else "serial_limit"
+            return f"ask for it anew with a {limit} of {to}"
         case LendReplicas(teams=teams):
             return f"let team {', '.join(map(wording.name, teams))} lend what is guaranteed to it"
         case RaiseMaximum(by=by):

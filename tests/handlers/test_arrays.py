@@ -351,6 +351,41 @@ def test_members_go_where_there_is_room_and_their_array_learns_of_their_end(
         assert array(installation).outcome is Outcome.SUCCEEDED
 
 
+def test_max_parallel_holds_over_all_resources_that_members_may_use(
+    tmp_path: Path, demo_project: str
+) -> None:
+    places = [
+        {"project": demo_project, "location": LOCATION, "id": id_, "pools": [pool(replicas=n)]}
+        for id_, n in (("shared", 1), ("spare", 3))
+    ]
+    with installation_of(tmp_path, demo_project, persistent_resources=places) as installation:
+        installation.ask(request("before", job_spec={"persistentResourceId": "spare"}))
+        installation.finish("before")
+        installation.sweep()
+        limited = {"size": 5, "max_parallel": 2}
+        installation.ask(request("sweep", array=limited, alternatives=["spare"]))
+
+        done: set[str] = set()
+        used: set[str] = set()
+        while array(installation).state is not State.ENDED:
+            installation.run_asked_cycles()
+            installation.sweep()
+            at_work = {
+                each.job_id: id_
+                for id_ in ("shared", "spare")
+                for each in installation.resource(id_).reservations.values()
+            }
+            assert len(at_work) == min(2, 5 - len(done)), at_work
+            first = min(at_work)
+            used |= {*at_work.values()}
+            installation.finish(first)
+            done.add(first)
+            installation.clock.advance(seconds=30)
+
+        assert array(installation).outcome is Outcome.SUCCEEDED
+        assert used == {"shared", "spare"}
+
+
 def test_members_that_wait_too_long_expire_together(tmp_path: Path, demo_project: str) -> None:
     with installation_of(tmp_path, demo_project, replicas=1) as installation:
         installation.ask(request("sweep", array={"size": 5}, max_wait="1h"))

@@ -147,7 +147,8 @@ class Weather:
 
     def _settings(self) -> dict[str, Any]:
         places, wishes = self._places(), self._wishes()
-        places |= self._serial_key() | self._dependencies() | self._array("alternatives" in places)
+        places |= self._serial_key() | self._dependencies()
+        places |= self._array(may_be_limited=not {"alternatives", "serial_key"} <= places.keys())
         job_spec = {**places["job_spec"], **wishes.get("job_spec", {})}
         return {**places, **wishes, **self._retries(), "job_spec": job_spec}
 
@@ -168,11 +169,13 @@ class Weather:
             return {}
         return {"serial_key": self._chance.choice("kl"), "serial_limit": self._chance.choice([1, 1, 2])}
 
-    def _array(self, may_go: bool) -> dict[str, Any]:
-        """Mostly none; with a maximum only of those that stay in one place."""
+    def _array(self, *, may_be_limited: bool) -> dict[str, Any]:
+        """Mostly none; some with a maximum."""
         if self._chance.random() < 0.7:
             return {}
-        most = {} if may_go or self._chance.random() < 0.5 else {"max_parallel": self._chance.randint(1, 2)}
+        most: dict[str, int] = {}
+        if may_be_limited and self._chance.random() < 0.5:
+            most = {"max_parallel": self._chance.randint(1, 2)}
         return {"array": {"size": self._chance.randint(1, 5), **most}}
 
     def _retries(self) -> dict[str, Any]:

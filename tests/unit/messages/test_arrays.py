@@ -171,11 +171,18 @@ def test_limits_hold_for_the_largest_member() -> None:
     assert refused(labelled)[0].problem == "are too many for an array"
 
 
-def test_max_parallel_does_not_go_with_alternatives() -> None:
-    message = {**asked({"size": 2, "max_parallel": 1}), "alternatives": ["gpu-b"]}
+def test_max_parallel_over_several_resources_takes_a_serial_key_which_has_its_limits() -> None:
+    anywhere = {**asked({"size": 2, "max_parallel": 1000}), "alternatives": ["gpu-b"]}
+    keyed = {**anywhere, "serial_key": "k"}
+    too_many = {**asked({"size": 2000, "max_parallel": 1001}), "alternatives": ["gpu-b"]}
 
-    assert refused(message)[0].path == "alternatives"
-    assert accepted({**asked({"size": 2}), "alternatives": ["gpu-b"]}).array is not None
+    assert accepted(anywhere).array is not None
+    (problem,) = refused(keyed)
+    assert (problem.path, problem.value) == ("serial_key", "k")
+    assert problem.remedy == "leave out serial_key, array.max_parallel or alternatives"
+    (problem,) = refused(too_many)
+    assert (problem.path, problem.value) == ("array.max_parallel", "1001")
+    assert problem.remedy == "give at most 1000, or leave out alternatives"
 
 
 def test_an_attribute_holds_an_array_as_json() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from poolqueue.scheduling.alternatives import Alternative
+from poolqueue.scheduling.arrays import Array, maximum_key
 from poolqueue.scheduling.changes import CustomJobEnded
 from poolqueue.scheduling.commands import (
     Already,
@@ -53,6 +54,10 @@ def over(**more: Any) -> Job:
     return move(running, State.ENDED, at=at(20), outcome=Outcome.FAILED, error="exit code 1")
 
 
+def as_ended(waiting: Job) -> Job:
+    return move(waiting, State.ENDED, at=at(20), outcome=Outcome.FAILED)
+
+
 def cancelled_at_vertex(to: Job) -> Job:
     ended = CustomJobEnded(
         key=KEY,
@@ -92,6 +97,21 @@ def test_where_a_job_waits_is_no_alternative_to_itself() -> None:
 
     assert made(change(alternatives=(here, there)), job()).alternatives == (there,)
     assert isinstance(change(alternatives=(here,)).objection(job(), NOW), Already)
+
+
+@pytest.mark.parametrize("asked", [change, retry])
+def test_what_may_not_run_elsewhere_for_its_maximum_does_not_get_there_by_command(asked) -> None:
+    """An array whose request had alternatives keeps its maximum everywhere."""
+    elsewhere = {"alternatives": (Alternative(resource="demo-p.us-central1.spare"),)}
+    limited = Array(size=3, max_parallel=2)
+
+    for kept in (job(array=limited), job(job_id="sweep.0", max_parallel=2)):
+        there = kept if asked is change else as_ended(kept)
+        objection = asked(**elsewhere).objection(there, NOW)
+        assert isinstance(objection, Refusal)
+        assert objection.told.startswith("max_parallel, 2, is kept on one persistent resource")
+    free = job(array=limited, serial=maximum_key("sweep", 2))
+    assert asked(**elsewhere).objection(free if asked is change else as_ended(free), NOW) is None
 
 
 @pytest.mark.parametrize(
