@@ -16,6 +16,11 @@ from tests import leftover_processes
 from tests.requirements_of_tests import REQUIREMENTS, missing
 from tests.who_runs_what import ByScope, rank_of
 
+# What they assert is told as what tests assert.
+pytest.register_assert_rewrite(
+    "tests.support", "tests.end_to_end.stack_support", "tests.end_to_end.stand_in_support"
+)
+
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 EXCUSED = os.environ.get("REQUIRE_ALL_BUT", "").split(",")
 

@@ -271,6 +271,7 @@ def test_who_waits_for_a_refused_job_learns_of_it_before_its_id_is_used_again(
 ) -> None:
     installation = installing(settings=AT_ONCE)
     ask(installation, "first")
+    installation.wait_running("first")  # else it is cancelled for being pending for so long
     installation.clock.advance(hours=1)  # what is known of pools is old: it is refused later
     installation.stand_in.behave(errors=[{"method": "GetPersistentResource", "status": 503, "count": 9}])
     installation.ask(request("a", worker_pool_spec(machine={"machineType": "none"})))
