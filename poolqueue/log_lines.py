@@ -35,6 +35,11 @@ class EndedLine:
     text: str
 
 
+def is_end(text: str) -> bool:
+    """Is it the sentence by which the service says that a custom job ended?"""
+    return _END.fullmatch(text.strip()) is not None
+
+
 def ended_line(body: bytes) -> EndedLine | None:
     """The end that a LogEntry tells of, given the message's data; None for any other or malformed entry."""
     entry = _entry(body)

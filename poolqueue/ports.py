@@ -339,3 +339,45 @@ class Observer(Protocol):
     def resource(self, name: str) -> ResourceView:
         """The persistent resource of that full name; state MISSING when there is none."""
         ...
+
+
+# --- Cloud Logging ---------------------------------------------------------------------------------------
+
+SERVICE = "service"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEntry:
+    """One entry of a custom job's log. `writer` is the replica that wrote it, such as `workerpool0-0`, or
+    `service`: Vertex AI itself. `severity` is Cloud Logging's word. `text` may hold anything.
+    """
+
+    id: str
+    at: datetime
+    severity: str
+    writer: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogEntries:
+    """The oldest first. `are_all`: there were no more to be had."""
+
+    each: tuple[LogEntry, ...] = ()
+    are_all: bool = True
+
+
+class LogsUnavailable(Exception):
+    """Cloud Logging did not answer in time, or refused it."""
+
+
+class Logs(Protocol):
+    """What custom jobs, by their full names, wrote from `since` on. Both raise `LogsUnavailable`."""
+
+    def latest(self, custom_job: str, *, since: datetime, limit: int) -> LogEntries:
+        """The latest entries, at most so many."""
+        ...
+
+    def earliest(self, custom_job: str, *, since: datetime, limit: int) -> LogEntries:
+        """The first entries, at most so many."""
+        ...

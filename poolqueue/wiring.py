@@ -21,7 +21,7 @@ from poolqueue.config import (
 from poolqueue.in_force import SettingsSource
 from poolqueue.log import configure_logging
 from poolqueue.page.asks import Teller
-from poolqueue.ports import Documents, Publisher, Subscription
+from poolqueue.ports import Documents, Logs, Publisher, Subscription
 from poolqueue.system import System
 from poolqueue.triggers import Triggers, load_triggers
 
@@ -113,6 +113,12 @@ def subscription(environment: Environment, name: str) -> Subscription:
     from poolqueue.adapters.pubsub_pull import PubSubSubscription  # noqa: PLC0415  as above
 
     return PubSubSubscription(name, emulator_host=environment.pubsub_emulator_host)
+
+
+def logs(environment: Environment) -> Logs:
+    from poolqueue.adapters.logs import CloudLogging  # noqa: PLC0415  as above
+
+    return CloudLogging(endpoint=environment.logging_endpoint)
 
 
 def topic_states(

@@ -28,8 +28,9 @@ from poolqueue.cli.arguments import (
     Wait,
 )
 from poolqueue.cli.doctor import doctor
-from poolqueue.cli.job_commands import explain, job, logs, submit
+from poolqueue.cli.job_commands import explain, job, submit
 from poolqueue.cli.listing import Wanted
+from poolqueue.cli.logs import logs
 from poolqueue.cli.output import session, telling
 from poolqueue.cli.session import Options
 from poolqueue.cli.settings_commands import apply, diff, show_settings

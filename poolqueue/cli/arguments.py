@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 EXIT_CODES = (
-    "Exit codes: 0 done, 1 refused or not known (diff: it differs; doctor: something is bad; watch: the job "
-    "did not succeed), 2 wrong usage or settings, "
-    "3 no answer in time, 4 Firestore or Pub/Sub cannot be reached or used."
+    "Exit codes: 0 done, 1 refused or not known (diff: it differs; doctor: something is bad; watch and "
+    "logs --follow: the job did not succeed), 2 wrong usage or settings, 3 no answer in time, "
+    "4 Firestore, Pub/Sub or Cloud Logging cannot be reached or used."
 )
 
 WAIT_SECONDS = 30.0

@@ -70,19 +70,6 @@ def _members(session: Session, job: Job, now: datetime) -> list[JobView]:
     return [member_view(read_job(each.fields), now=now) for each in found if each.fields]
 
 
-def show_log(session: Session, output: Output, job_id: str, *, team: str | None, in_json: bool) -> None:
-    """Raises `Failure` where no attempt has become a custom job."""
-    job = find_job(session, job_id, team)
-    links = _links(job)
-    if links["log"] is None:
-        told = f"job {job_id} has no log: no custom job was made of it yet; see poolctl explain {job_id}"
-        raise Failure(told, Exit.REFUSED)
-    if in_json:
-        output.lines([as_text({"team": job.team, "job_id": job.job_id, "attempt": job.attempt, **links})])
-    else:
-        output.lines([links["log"]])
-
-
 def _links(job: Job) -> dict[str, str | None]:
     return {"custom_job": custom_job_link(job.custom_job), "log": log_link(job.custom_job)}
 

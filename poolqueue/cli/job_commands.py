@@ -87,22 +87,6 @@ def job(
         explaining.show_job(opened, output, job_id, team=team, in_json=in_json)
 
 
-def logs(
-    context: typer.Context,
-    job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")],
-    *,
-    team: Whose = None,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
-) -> None:
-    """Tell where the log of a job's latest attempt is: its address in Google Cloud's console."""
-    options = Options(settings_file=settings, project=project, database=database)
-    with session(context, options) as (opened, output):
-        explaining.show_log(opened, output, job_id, team=team, in_json=in_json)
-
-
 def submit(
     context: typer.Context,
     given: Annotated[

@@ -41,6 +41,11 @@ class Output:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
+    def flow(self, lines: Iterable[Text]) -> None:
+        """Coloured lines of any length, which the terminal wraps: copied, each is one line."""
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+
     def live(self) -> Live:
         """For a picture that is drawn in place of the one before."""
         return Live(console=self._console, auto_refresh=False)

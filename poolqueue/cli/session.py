@@ -14,7 +14,7 @@ import typer
 from poolqueue import wiring
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.config import Environment, Settings, load_settings, read_environment, refuse_mixture
-from poolqueue.ports import Documents, Publisher, StoreUnavailable
+from poolqueue.ports import Documents, Logs, Publisher, StoreUnavailable
 from poolqueue.records import ResourceName
 from poolqueue.requests.naming import resource_name
 from poolqueue.viewing.found import Found, find_settings
@@ -41,6 +41,7 @@ class Outside:
     documents: Callable[[Environment, str], Documents] = wiring.open_documents
     publisher: Callable[[Environment], Publisher] = _publisher
     topics: Callable[[Environment, list[str]], Mapping[str, str]] = wiring.topic_states
+    logs: Callable[[Environment], Logs] = wiring.logs
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     monotonic: Callable[[], float] = time.monotonic
     pause: Callable[[float], None] = time.sleep
@@ -106,6 +107,17 @@ class Session:
 
     def publisher(self) -> Publisher:
         return self.outside.publisher(self.environment)
+
+    @cached_property
+    def _logs(self) -> Logs:
+        return self.outside.logs(self.environment)
+
+    def logs(self) -> Logs:
+        """Raises `Failure` on one machine whose logs nothing serves: Google is not asked for those."""
+        if self.environment.is_local and self.environment.logging_endpoint is None:
+            told = "where are the logs of this local system? Set POOL_QUEUE_LOGGING_ENDPOINT to its stand-in"
+            raise Failure(told, Exit.USAGE)
+        return self._logs
 
     def reader(self, *, anywhere: bool = False) -> Reader:
         """Raises `Failure` when no region is known, unless what is read lies `anywhere`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -14,10 +13,11 @@ from rich.live import Live
 from rich.text import Text
 
 from poolqueue.cli.arguments import Database, InJson, Location, Project, ResourceFilter, SettingsFile
-from poolqueue.cli.explaining import NOTE_LIMIT, explained_job, find_job, move_fields, move_told
+from poolqueue.cli.explaining import explained_job, find_job, move_fields, move_told
 from poolqueue.cli.facts_shown import facts_grid
-from poolqueue.cli.failures import Exit, Failure, failure_of
+from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.listing import Wanted, live_jobs
+from poolqueue.cli.looks import Looks
 from poolqueue.cli.output import Output, session
 from poolqueue.cli.session import Options, Session, named_resource
 from poolqueue.cli.tables import counts_line, jobs_table
@@ -25,7 +25,6 @@ from poolqueue.scheduling.jobs import Job, Move, Outcome, State
 from poolqueue.viewing import wording
 from poolqueue.viewing.as_json import as_line, job_fields
 from poolqueue.viewing.explained import Fact, facts_of
-from poolqueue.viewing.text import clock_time, safe, short_time
 from poolqueue.viewing.views import JobView
 
 EVERY_SECONDS = 2.0
@@ -65,46 +64,6 @@ def watch(
             _watch_all(opened, output, resource, team, every=every, in_json=in_json)
 
 
-@dataclass
-class _Looks:
-    """Looks again and again. Without an answer what was last seen stays, and is said to be old."""
-
-    session: Session
-    output: Output
-    every: float
-    seen_at: datetime | None = field(default=None, init=False)
-    trouble: str | None = field(default=None, init=False)
-
-    def __iter__(self) -> Iterator[datetime]:
-        while True:
-            yield self.session.outside.now()
-            self.session.outside.pause(self.every)
-
-    @contextmanager
-    def looking(self, now: datetime) -> Iterator[None]:
-        try:
-            yield
-        except Failure:
-            raise
-        except Exception as error:
-            told = failure_of(error, self.session.environment, self.session.project)
-            if told is None:
-                raise
-            if self.trouble is None and self.output.is_plain:
-                self.output.note(f"cannot look: {told.message}", style="red")
-            self.trouble = told.message
-        else:
-            if self.trouble is not None and self.output.is_plain:
-                self.output.note("looking again", style="green")
-            self.seen_at, self.trouble = now, None
-
-    def footer(self, now: datetime) -> Text:
-        if self.trouble is None:
-            return Text(f"seen {clock_time(now, now)}; Ctrl-C ends", style="dim")
-        age = "never" if self.seen_at is None else f"{short_time(now - self.seen_at)} ago"
-        return Text(safe(f"cannot look ({self.trouble}); last seen {age}", limit=NOTE_LIMIT), style="red")
-
-
 # --- a job -----------------------------------------------------------------------------------------------
 
 
@@ -113,7 +72,7 @@ def watch_job(
     is_new: bool = False,
 ) -> None:  # fmt: skip
     """Until it has ended. One that was just published may take a moment to be recorded."""
-    looks = _Looks(session, output, every)
+    looks = Looks(session, output, every)
     told = 0
     job: Job | None = None
     facts: Sequence[Fact] = ()
@@ -162,7 +121,7 @@ def _in_json(job: Job, move: Move) -> str:
 def _watch_all(
     session: Session, output: Output, resource: str | None, team: str | None, *, every: float, in_json: bool
 ) -> None:
-    looks = _Looks(session, output, every)
+    looks = Looks(session, output, every)
     known: dict[str, tuple[State, str]] = {}
     named, reader = named_resource(resource), session.reader()
     picture: RenderableType = Text("no jobs")

@@ -16,9 +16,21 @@ class Environment(Model):
     database: str = "(default)"
     settings_file: str | None = None
     vertex_endpoint: str | None = None
+    logging_endpoint: str | None = None
     firestore_emulator_host: str | None = None
     pubsub_emulator_host: str | None = None
     topic: str | None = None
+
+    @property
+    def is_local(self) -> bool:
+        """Is it a system on one machine?"""
+        local = (
+            self.vertex_endpoint,
+            self.logging_endpoint,
+            self.firestore_emulator_host,
+            self.pubsub_emulator_host,
+        )
+        return any(local)
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -28,6 +40,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         database=source.get("POOL_QUEUE_DATABASE", "(default)"),
         settings_file=source.get("POOL_QUEUE_SETTINGS"),
         vertex_endpoint=source.get("POOL_QUEUE_VERTEX_ENDPOINT"),
+        logging_endpoint=source.get("POOL_QUEUE_LOGGING_ENDPOINT"),
         firestore_emulator_host=source.get("FIRESTORE_EMULATOR_HOST"),
         pubsub_emulator_host=source.get("PUBSUB_EMULATOR_HOST"),
         topic=source.get("POOL_QUEUE_TOPIC"),
@@ -38,16 +51,10 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
 
 def refuse_mixture(environment: Environment) -> None:
     """A local endpoint with a real project, or the reverse, is a mistake that must not run."""
-    is_local = any(
-        (
-            environment.vertex_endpoint,
-            environment.firestore_emulator_host,
-            environment.pubsub_emulator_host,
-        )
-    )
-    if is_local and environment.project is not None and not environment.project.startswith("demo-"):
+    is_real = environment.project is not None and not environment.project.startswith("demo-")
+    if environment.is_local and is_real:
         raise SettingsError(
             f"GOOGLE_CLOUD_PROJECT is {environment.project!r}, but an emulator or the stand-in is set: "
             "use a project id that begins with demo-, or unset FIRESTORE_EMULATOR_HOST, "
-            "PUBSUB_EMULATOR_HOST and POOL_QUEUE_VERTEX_ENDPOINT"
+            "PUBSUB_EMULATOR_HOST, POOL_QUEUE_VERTEX_ENDPOINT and POOL_QUEUE_LOGGING_ENDPOINT"
         )

@@ -227,6 +227,7 @@ def _write_move(entry: Move) -> dict[str, Any]:
         "reason": _value(entry.reason),
         "note": entry.note,
         "command": entry.command,
+        "custom_job": entry.custom_job,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -241,6 +242,7 @@ def _read_move(fields: Mapping[str, Any]) -> Move:
         reason=_enum(Reason, fields.get("reason")),
         note=fields.get("note"),
         command=fields.get("command"),
+        custom_job=fields.get("custom_job"),
     )
 
 

@@ -126,7 +126,7 @@ class IllegalMove(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Move:
     """One change of state, as history keeps it and as `job-outcomes` announces it. `command` is the id of the
-    command that asked for it.
+    command that asked for it. `custom_job` is the attempt's, in the first entry that knows it.
     """
 
     sequence: int
@@ -137,6 +137,7 @@ class Move:
     reason: Reason | None = None
     note: str | None = None
     command: str | None = None
+    custom_job: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -329,7 +330,14 @@ def move(
         array = None if job.array is None else job.array.with_waiting_ended(outcome)
         changes = {"ended": at, "inbox": False, "ending": None, "holds": (), "array": array, **changes}
     moved = replace(job, outcome=outcome, **changes)
-    return _enter(moved, to, at=at, reason=reason, note=note, command=command)
+    custom_job = _news(job, moved.custom_job or job.custom_job)
+    return _enter(moved, to, at=at, reason=reason, note=note, command=command, custom_job=custom_job)
+
+
+def _news(job: Job, custom_job: str | None) -> str | None:
+    """The attempt's custom job, unless its history tells already."""
+    told = (entry.custom_job for entry in job.history if entry.attempt == job.attempt)
+    return None if custom_job in told else custom_job
 
 
 def anew(job: Job, now: datetime) -> Job:
@@ -365,6 +373,7 @@ def _enter(
     reason: Reason | None,
     note: str | None,
     command: str | None = None,
+    custom_job: str | None = None,
 ) -> Job:
     entry = Move(
         sequence=job.sequence + 1,
@@ -375,6 +384,7 @@ def _enter(
         reason=reason,
         note=_cut(note, NOTE_CHARACTERS),
         command=command,
+        custom_job=custom_job,
     )
     return replace(
         job,

@@ -19,7 +19,8 @@ NOTE_LIMIT = 240
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
     """Times are None where history has forgotten them, or does not know yet. `how` is its outcome, or why its
-    job was requeued, and `note` says that in a sentence. `failure` is there if it ended badly.
+    job was requeued, and `note` says that in a sentence. `failure` is there if it ended badly. `custom_job`
+    is its full name, None as long as there is none, or where that was forgotten.
     """
 
     number: int
@@ -29,6 +30,7 @@ class Attempt:
     how: str | None = None
     note: str = ""
     failure: Failure | None = None
+    custom_job: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +54,13 @@ def attempts_of(job: Job) -> Attempts:
     numbers = dict.fromkeys(entry.attempt for entry in job.history if entry.attempt)
     failures = {failure.attempt: failure for failure in job.failures}
     each = tuple(
-        _attempt(n, [entry for entry in job.history if entry.attempt == n], failures.get(n)) for n in numbers
+        _attempt(job, n, [entry for entry in job.history if entry.attempt == n], failures.get(n))
+        for n in numbers
     )
     return Attempts(each=each, charged=charged(job.failures), most=job.retries.attempts)
 
 
-def _attempt(number: int, entries: Sequence[Move], failure: Failure | None) -> Attempt:
+def _attempt(job: Job, number: int, entries: Sequence[Move], failure: Failure | None) -> Attempt:
     end = next((entry for entry in entries if entry.state in _OVER), None)
     return Attempt(
         number=number,
@@ -67,7 +70,14 @@ def _attempt(number: int, entries: Sequence[Move], failure: Failure | None) -> A
         how=None if end is None else _how(end),
         note="" if end is None else end.note or "",
         failure=failure,
+        custom_job=_custom_job(job, number, entries),
     )
+
+
+def _custom_job(job: Job, number: int, entries: Sequence[Move]) -> str | None:
+    if number == job.attempt and job.custom_job is not None:
+        return job.custom_job
+    return next((entry.custom_job for entry in entries if entry.custom_job is not None), None)
 
 
 def _at(entries: Sequence[Move], state: State) -> datetime | None:

@@ -57,6 +57,12 @@ def finish_latest(stack: Stack, job_id: str, state: str = "SUCCEEDED", *, team: 
     stack.command_stand_in("finish", custom_job=life.custom_job, state=f"JOB_STATE_{state}")
 
 
+def log_of(stack: Stack, job_id: str, *attempt: str) -> str:
+    code, told = poolctl(stack, "logs", job_id, "--team", "research", *attempt)
+    assert code == 0, told
+    return told
+
+
 def test_held_changed_released_and_cancelled_with_restarts_between(stack: Stack) -> None:
     stack.publish("job-requests", until_finished("commanded-first", "commanded"))
     wait_until_running(stack, "commanded-first")
@@ -124,6 +130,8 @@ def test_requeued_and_retried_with_a_restart_between(stack: Stack) -> None:
     wait_for(told, "the last outcome", seconds=PATIENCE_SECONDS)
     said = [each["outcome"] for each in announced(stack, "requeued") if "outcome" in each]
     assert said == ["failed", "succeeded"]
+    assert "Job completed successfully." in log_of(stack, "requeued")
+    assert "Job cancelled." in log_of(stack, "requeued", "--attempt", "1")
 
 
 def test_a_stopped_pool_is_emptied_and_resumed_with_a_restart_between(stack: Stack) -> None:

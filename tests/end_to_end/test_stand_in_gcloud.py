@@ -12,13 +12,18 @@ import pytest
 from infra.local.vertex import StandIn
 from tests.end_to_end.stand_in_support import (
     LOCATION,
+    client,
+    custom_job,
     events,
+    parent,
     pool,
+    python,
     start,
     states,
     wait_for,
     wait_for_event,
     wait_for_state,
+    worker_pool_spec,
 )
 from tests.support.gcloud import Gcloud, Ran
 
@@ -127,3 +132,21 @@ def test_persistent_resources_live_their_life(tmp_path: Path, demo_project: str)
         assert described["resourcePools"][0]["replicaCount"] == "4"
         assert "usedReplicaCount" not in described["resourcePools"][0]
         wait_for_event(stand_in, "resource_deleted", resource="made")
+
+
+def test_the_log_of_a_job_is_read(tmp_path: Path, demo_project: str) -> None:
+    with (
+        start(tmp_path, demo_project) as stand_in,
+        Gcloud(tmp_path / "gcloud", project=demo_project, vertex=stand_in.endpoint) as gcloud,
+    ):
+        asked = custom_job(worker_pool_spec(python("print('hello')")))
+        name = client(stand_in).create_custom_job(parent=parent(demo_project), custom_job=asked).name
+        wait_for_state(stand_in, name, "SUCCEEDED")
+        number = name.rsplit("/", 1)[-1]
+        wanted = f'resource.type="ml_job" AND resource.labels.job_id="{number}"'
+        read = gcloud.run("logging", "read", wanted, "--order=asc", "--format=json")
+
+    assert read.code == 0, read.err
+    entries = json.loads(read.out)
+    assert [each["jsonPayload"]["message"] for each in entries if "jsonPayload" in each] == ["hello"]
+    assert entries[-1]["textPayload"] == "Job completed successfully."

@@ -60,7 +60,9 @@ class Poolctl:
 
     def __call__(self, *arguments: str, exit_code: int = Exit.DONE) -> str:
         outside = Outside(
-            environment=lambda: Environment(project=self.installation.project),
+            environment=lambda: Environment(
+                project=self.installation.project, logging_endpoint=self.installation.stand_in.endpoint
+            ),
             documents=self.documents,
             publisher=lambda _environment: self.publisher,
             now=self.installation.clock,

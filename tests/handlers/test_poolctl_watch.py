@@ -193,10 +193,3 @@ def test_everything_about_a_job_is_shown(installation: Installation, poolctl: Po
     assert "https://console.cloud.google.com/logs/query" in told
     assert [move["state"] for move in fields["history"]][-1] == "ended"
     assert fields["log"].startswith("https://")
-
-
-def test_a_jobs_log_is_named_once_there_is_one(installation: Installation, poolctl: Poolctl) -> None:
-    fill(installation)
-
-    assert "has no log" in poolctl("logs", "second", "--team", "research", exit_code=Exit.REFUSED)
-    assert poolctl("logs", "first", "--team", "research").startswith("https://console.cloud.google.com/logs/")

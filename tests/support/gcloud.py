@@ -30,6 +30,7 @@ class Gcloud:
             "CLOUDSDK_CONFIG": str(directory),
             "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
             "CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM": f"{vertex}/",
+            "CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING": f"{vertex}/",
             "CLOUDSDK_CORE_PROJECT": project,
             "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
             "CLOUDSDK_CORE_DISABLE_USAGE_REPORTING": "1",

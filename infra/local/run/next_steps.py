@@ -38,6 +38,7 @@ def write_environment(stack: Stack) -> Path:
         "CLOUDSDK_AUTH_DISABLE_CREDENTIALS": "true",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB": f"http://{stack.emulators.pubsub_http_address}/",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_AIPLATFORM": f"{stack.vertex_endpoint}/",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING": f"{stack.vertex_endpoint}/",
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     path = stack.directory / "environment.sh"

@@ -187,6 +187,7 @@ class Stack:
             "POOL_QUEUE_SETTINGS": str(self.settings_file),
             "POOL_QUEUE_DATABASE": "(default)",
             "POOL_QUEUE_VERTEX_ENDPOINT": self.vertex_endpoint,
+            "POOL_QUEUE_LOGGING_ENDPOINT": self.vertex_endpoint,
             **self.emulators.environment,
         }
 

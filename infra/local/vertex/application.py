@@ -13,6 +13,7 @@ from infra.local.vertex.behaviours import seconds_of
 from infra.local.vertex.calls import Call, query_parameters
 from infra.local.vertex.errors import ServiceError, invalid_payload
 from infra.local.vertex.job_service import JobService
+from infra.local.vertex.log_service import LogService
 from infra.local.vertex.operations import Operations
 from infra.local.vertex.quotas import Quotas
 from infra.local.vertex.resource_service import ResourceService
@@ -32,6 +33,7 @@ class Application:
         *,
         jobs: JobService,
         resources: ResourceService,
+        logs: LogService,
         operations: Operations,
         admin: Admin,
     ) -> None:
@@ -50,6 +52,7 @@ class Application:
             "GetPersistentResource": resources.get,
             "RebootPersistentResource": resources.reboot,
             "DeletePersistentResource": resources.delete,
+            "ListLogEntries": logs.list_entries,
             "GetOperation": lambda call: operations.get(call.id),
         }
 
@@ -104,7 +107,8 @@ class Application:
         return _refusal(injected.error()) if injected else answer
 
     def _result(self, call: Call) -> dict[str, Any]:
-        self._quotas.count(call.rpc, call.project, call.location, self._world.misbehaviour.now.quota)
+        if call.project:
+            self._quotas.count(call.rpc, call.project, call.location, self._world.misbehaviour.now.quota)
         return self._rpcs[call.rpc](call)
 
     def _call(self, found: Route, request: Request) -> Call:

@@ -1,11 +1,13 @@
-"""The filter grammar of ListCustomJobs.
+"""The filter grammar of ListCustomJobs, and that part of it which lists of log entries understand.
 
     filter     = [ disjunction ]
     disjunction = conjunction { "OR" conjunction }
     conjunction = term { "AND" term }
     term       = "NOT" term | "(" disjunction ")" | field operator value
-    field      = display_name | state | create_time | labels.KEY        (camelCase accepted)
     operator   = "=" | "!=" | "<" | "<=" | ">" | ">=" | ":"             (not all for every field)
+
+Fields of a custom job: display_name | state | create_time | labels.KEY  (camelCase accepted)
+Fields of a log entry:  resource.type | resource.labels.KEY | timestamp | insertId | severity
 
 AND binds tighter than OR here; whether it does in the service is not documented: use parentheses.
 """
@@ -18,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from typing import Any, Generic, TypeVar
 
 from infra.local.vertex.custom_jobs import State
 from infra.local.vertex.errors import ServiceError, invalid_argument
@@ -33,7 +36,11 @@ class Listed:
     labels: Mapping[str, str]
 
 
+Item = TypeVar("Item")
 Filter = Callable[[Listed], bool]
+Test = Callable[[Item], bool]
+# What `field operator value` means; None: the field or the operator is not known.
+Restrict = Callable[[str, str, str], Test[Item] | None]
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -43,7 +50,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
-_COMPARISONS: Mapping[str, Callable[[datetime, datetime], bool]] = {
+_COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -63,7 +70,12 @@ class _Token:
 
 def parse(text: str) -> Filter:
     """Raises ServiceError (400) for anything that is not in the grammar."""
-    return _Parser(text).parse()
+    return _Parser(text, _of_custom_job).parse()
+
+
+def parse_of_entries(text: str) -> Test[Mapping[str, Any]]:
+    """Likewise, of log entries in their wire form."""
+    return _Parser(text, _of_entry).parse()
 
 
 def _tokens(text: str) -> list[_Token]:
@@ -85,13 +97,14 @@ def invalid_filter(text: str) -> ServiceError:
     return invalid_argument(f"Invalid filter: {text}")
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
+class _Parser(Generic[Item]):
+    def __init__(self, text: str, restrict: Restrict[Item]) -> None:
         self._text = text
+        self._restrict = restrict
         self._tokens = _tokens(text)
         self._at = 0
 
-    def parse(self) -> Filter:
+    def parse(self) -> Test[Item]:
         if not self._tokens:
             return lambda _: True
         found = self._disjunction()
@@ -99,22 +112,22 @@ class _Parser:
             raise self._error()
         return found
 
-    def _disjunction(self) -> Filter:
+    def _disjunction(self) -> Test[Item]:
         parts = [self._conjunction()]
         while self._accept("OR"):
             parts.append(self._conjunction())
-        return lambda job: any(part(job) for part in parts)
+        return lambda item: any(part(item) for part in parts)
 
-    def _conjunction(self) -> Filter:
+    def _conjunction(self) -> Test[Item]:
         parts = [self._term()]
         while self._accept("AND"):
             parts.append(self._term())
-        return lambda job: all(part(job) for part in parts)
+        return lambda item: all(part(item) for part in parts)
 
-    def _term(self) -> Filter:
+    def _term(self) -> Test[Item]:
         if self._accept("NOT"):
             negated = self._term()
-            return lambda job: not negated(job)
+            return lambda item: not negated(item)
         if self._accept("("):
             inner = self._disjunction()
             if not self._accept(")"):
@@ -122,7 +135,7 @@ class _Parser:
             return inner
         return self._comparison()
 
-    def _comparison(self) -> Filter:
+    def _comparison(self) -> Test[Item]:
         field = self._word()
         if field == "labels." and self._peek() and self._tokens[self._at].quoted:
             field += self._next().text
@@ -132,30 +145,10 @@ class _Parser:
         value = self._next()
         if not value.quoted and value.text in _SIGNS | {"(", ")"}:
             raise self._error()
-        return self._restriction(field, sign, value.text)
-
-    def _restriction(self, field: str, sign: str, value: str) -> Filter:
-        prefix, _, key = field.partition(".")
-        name = re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), field)
-        if prefix == "labels" and key and sign in ("=", "!=", ":"):
-            return _label(key, sign, value)
-        match name:
-            case "display_name" if sign in ("=", "!=", ":"):
-                return _display_name(sign, value)
-            case "state" if sign in ("=", "!=") and value in _STATES:
-                return lambda job: (job.state.value == value) == (sign == "=")
-            case "create_time" if sign in _COMPARISONS:
-                return self._create_time(sign, value)
-            case _:
-                raise self._error()
-
-    def _create_time(self, sign: str, value: str) -> Filter:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise self._error() from error
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return lambda job: _COMPARISONS[sign](job.create_time, moment)
+        restriction = self._restrict(field, sign, value.text)
+        if restriction is None:
+            raise self._error()
+        return restriction
 
     def _accept(self, text: str) -> bool:
         if self._peek() == text and not self._tokens[self._at].quoted:
@@ -180,6 +173,46 @@ class _Parser:
 
     def _error(self) -> ServiceError:
         return invalid_filter(self._text)
+
+
+def _of_custom_job(field: str, sign: str, value: str) -> Filter | None:
+    prefix, _, key = field.partition(".")
+    name = re.sub(r"[A-Z]", lambda capital: "_" + capital[0].lower(), field)
+    if prefix == "labels" and key and sign in ("=", "!=", ":"):
+        return _label(key, sign, value)
+    match name:
+        case "display_name" if sign in ("=", "!=", ":"):
+            return _display_name(sign, value)
+        case "state" if sign in ("=", "!=") and value in _STATES:
+            return lambda job: (job.state.value == value) == (sign == "=")
+        case "create_time" if sign in _COMPARISONS and (moment := _moment(value)):
+            return lambda job: _COMPARISONS[sign](job.create_time, moment)
+        case _:
+            return None
+
+
+def _of_entry(field: str, sign: str, value: str) -> Test[Mapping[str, Any]] | None:
+    match field.split("."):
+        case ["resource", "type"] if sign == "=":
+            return lambda entry: bool(entry["resource"]["type"] == value)
+        case ["resource", "labels", key] if sign == "=":
+            return lambda entry: bool(entry["resource"]["labels"].get(key) == value)
+        case ["severity"] if sign == "=":
+            return lambda entry: bool(entry["severity"] == value)
+        case ["insertId"] if sign in _COMPARISONS:
+            return lambda entry: _COMPARISONS[sign](entry["insertId"], value)
+        case ["timestamp"] if sign in _COMPARISONS and (moment := _moment(value)):
+            return lambda entry: _COMPARISONS[sign](datetime.fromisoformat(entry["timestamp"]), moment)
+        case _:
+            return None
+
+
+def _moment(value: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _display_name(sign: str, value: str) -> Filter:

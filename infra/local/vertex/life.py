@@ -175,6 +175,8 @@ class Lives:
             return
         self._world.timeline.after(job.timeout_seconds, lambda: self._time_out(job))
         self.runs.start(job)
+        if behaviour.run_processes:
+            self._logs.follow(job)
 
     def _ends_by_force(self, job: CustomJob, *, before_running: bool) -> bool:
         misbehaviour = self._world.misbehaviour

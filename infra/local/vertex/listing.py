@@ -21,12 +21,19 @@ Rank = tuple[str, str]
 
 
 def page(
-    items: Sequence[tuple[Rank, Item]], *, size: int, token: str | None, question: str
+    items: Sequence[tuple[Rank, Item]],
+    *,
+    size: int,
+    token: str | None,
+    question: str,
+    ascending: bool = False,
 ) -> tuple[list[Item], str]:
-    """`items` have descending ranks. A token continues after the last rank seen, for one question only."""
+    """`items` are ordered by rank, the highest first unless `ascending`. A token continues after the last
+    rank seen, for one question only.
+    """
     if token:
         after = _after(token, question)
-        items = [each for each in items if each[0] < after]
+        items = [each for each in items if (each[0] > after if ascending else each[0] < after)]
     shown = items[:size]
     more = len(items) > size
     return [item for _, item in shown], _token(shown[-1][0], question) if more else ""

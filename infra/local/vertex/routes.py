@@ -12,14 +12,13 @@ _ADMIN = "/stand-in/"
 
 @dataclass(frozen=True, kw_only=True)
 class Route:
+    """Calls of Cloud Logging name no project in their path, commands `to_stand_in` none at all."""
+
     rpc: str
     project: str = ""
     location: str = ""
     id: str = ""
-
-    @property
-    def to_stand_in(self) -> bool:
-        return not self.project
+    to_stand_in: bool = False
 
 
 def _service(method: str, path: str, rpc: str) -> tuple[str, re.Pattern[str], str]:
@@ -43,6 +42,7 @@ _ROUTES = (
     _service("POST", "persistentResources/{id}:reboot", "RebootPersistentResource"),
     _service("DELETE", "persistentResources/{id}", "DeletePersistentResource"),
     _service("GET", "{parent}operations/{id}", "GetOperation"),
+    ("POST", re.compile("/v2/entries:list"), "ListLogEntries"),
     _admin("GET", "behaviour", "read_behaviour"),
     _admin("POST", "behaviour", "behave"),
     _admin("POST", "pools", "change_pools"),
@@ -57,5 +57,5 @@ def route(method: str, path: str) -> Route | None:
     for known_method, pattern, rpc in _ROUTES:
         found = pattern.fullmatch(path)
         if found and known_method == method:
-            return Route(rpc=rpc, **found.groupdict())
+            return Route(rpc=rpc, to_stand_in=path.startswith(_ADMIN), **found.groupdict())
     return None

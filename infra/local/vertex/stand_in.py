@@ -10,6 +10,7 @@ from infra.local.vertex.admin import Admin
 from infra.local.vertex.application import Application
 from infra.local.vertex.job_service import JobService
 from infra.local.vertex.life import Lives
+from infra.local.vertex.log_service import LogService
 from infra.local.vertex.logs import Logs, Publish
 from infra.local.vertex.operations import Operations
 from infra.local.vertex.resource_service import ResourceService
@@ -46,7 +47,12 @@ class StandIn:
         resources = ResourceService(self._world, self._lives, operations)
         self._admin = Admin(self._world, resources=resources, jobs=jobs, lives=self._lives, logs=logs)
         self._application = Application(
-            self._world, jobs=jobs, resources=resources, operations=operations, admin=self._admin
+            self._world,
+            jobs=jobs,
+            resources=resources,
+            logs=LogService(self._world, logs),
+            operations=operations,
+            admin=self._admin,
         )
         self._server = Server(port, self._application.answer)
         for each in self._world.settings.persistent_resources:

@@ -8,7 +8,7 @@ from google.auth.exceptions import DefaultCredentialsError, RefreshError
 
 from poolqueue.cli.failures import Exit, failure_of
 from poolqueue.config import Environment
-from poolqueue.ports import PublishFailed, StoreUnavailable
+from poolqueue.ports import LogsUnavailable, PublishFailed, StoreUnavailable
 
 REAL = Environment(project="p", database="queue")
 
@@ -39,6 +39,8 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (exceptions.InvalidArgument("no such name"), "Google Cloud refuses it: 400 no such name"),
         (caused(PublishFailed("x"), exceptions.InvalidArgument("bad")), "Google Cloud refuses it: 400 bad"),
         (PublishFailed("x"), "Pub/Sub does not answer"),
+        (LogsUnavailable("x"), "Cloud Logging does not answer"),
+        (caused(LogsUnavailable("x"), exceptions.Forbidden("x")), "ask for roles/logging.viewer"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

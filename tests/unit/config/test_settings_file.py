@@ -318,7 +318,13 @@ def test_the_environment_says_where_things_are() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["FIRESTORE_EMULATOR_HOST", "PUBSUB_EMULATOR_HOST", "POOL_QUEUE_VERTEX_ENDPOINT"]
+    "name",
+    [
+        "FIRESTORE_EMULATOR_HOST",
+        "PUBSUB_EMULATOR_HOST",
+        "POOL_QUEUE_VERTEX_ENDPOINT",
+        "POOL_QUEUE_LOGGING_ENDPOINT",
+    ],
 )
 def test_a_local_endpoint_with_a_real_project_does_not_start(name: str) -> None:
     with pytest.raises(SettingsError, match="demo-"):

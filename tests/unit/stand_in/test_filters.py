@@ -173,3 +173,48 @@ def test_connectives_mean_what_they_say(expression, job: Listed) -> None:
     text, holds = expression
 
     assert filters.parse(text)(job) == holds(job)
+
+
+# --- of log entries --------------------------------------------------------------------------------------
+
+
+def entry(insert_id: str = "5", severity: str = "INFO", **labels: str) -> dict:
+    return {
+        "resource": {"type": "ml_job", "labels": {"job_id": "17", **labels}},
+        "timestamp": "2026-11-23T12:00:00.500000Z",
+        "insertId": insert_id,
+        "severity": severity,
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'resource.type="ml_job" AND resource.labels.job_id="17"',
+        'resource.labels.task_name="service" AND timestamp>="2026-11-23T12:00:00Z"',
+        '((timestamp="2026-11-23T12:00:00.5Z" AND insertId>"4") OR timestamp>"2026-11-23T12:00:01Z")',
+        'severity="INFO" AND timestamp<"2026-11-23T12:00:00.500001Z"',
+    ],
+)
+def test_an_entry_is_chosen(text: str) -> None:
+    assert filters.parse_of_entries(text)(entry(task_name="service"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'resource.type="k8s_container"',
+        'resource.labels.job_id="18"',
+        'resource.labels.trial="1"',
+        'timestamp>"2026-11-23T12:00:00.500000Z"',
+        'severity="ERROR"',
+    ],
+)
+def test_an_entry_is_not_chosen(text: str) -> None:
+    assert not filters.parse_of_entries(text)(entry())
+
+
+@pytest.mark.parametrize("text", ['textPayload:"x"', 'timestamp>="yesterday"', "job_id", 'display_name="x"'])
+def test_what_is_not_understood_is_refused_rather_than_passed_over(text: str) -> None:
+    with pytest.raises(ServiceError, match="Invalid filter"):
+        filters.parse_of_entries(text)
