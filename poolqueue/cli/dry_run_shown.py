@@ -14,9 +14,10 @@ from poolqueue.cli.plain import aligned
 from poolqueue.cli.tables import plain_table
 from poolqueue.dead_letters import problem_fields
 from poolqueue.records import ResourceName
+from poolqueue.scheduling.jobs import Job
 from poolqueue.scheduling.problems import Problem
 from poolqueue.scheduling.verdicts import Admit, Expire, Wait
-from poolqueue.scheduling.what_if import Delayed, WhatIf
+from poolqueue.scheduling.what_if import Delayed, Members, WhatIf
 from poolqueue.viewing import wording
 from poolqueue.viewing.as_json import expected_fields
 from poolqueue.viewing.attempts import retries_told
@@ -41,10 +42,8 @@ def facts_of(trial: Trial, now: datetime) -> Iterator[Fact]:
         yield "held", f"{trial.job.holds[0].note}; what follows is as if it were released now"
     if why := _why(trial.found):
         yield "waits", why
-    yield (
-        "starts",
-        f"{starts_told(trial.found, now)}, {IF}" if trial.found.starts else starts_told(trial.found, now),
-    )
+    starts = starts_told(trial.found, now)
+    yield "starts", f"{starts}, {IF}" if trial.found.starts else starts
     if trial.expected is not None:
         yield "expected", wording.expected(trial.expected)
     yield "delays", delays_told(trial.found.delayed)
@@ -85,6 +84,8 @@ def _cells(trial: Trial, now: datetime) -> tuple[str, ...]:
 
 def _start_told(found: WhatIf, now: datetime) -> str:
     """As short as a column wants it."""
+    if (members := found.members) is not None and 0 < members.start_now < members.count:
+        return f"{members.start_now:,} of {members.count:,} now"
     if found.starts is not None:
         return "now" if found.starts <= now else f"in {short_time(found.starts - now)}"
     return "not by itself" if found.is_over else f"not within {short_time(found.until - now)}"
@@ -101,7 +102,7 @@ def _headline(trial: Trial) -> str:
         return f"it would be {_refused(trial)}, and belong to no job"
     job = trial.job
     where = ResourceName.from_key(job.resource).id
-    whose = f"{wording.name(job.job_id)} of team {wording.name(job.team)}"
+    whose = f"{wording.name(job.job_id)} of team {wording.name(job.team)}{_array_told(job)}"
     if trial.is_duplicate:
         return f"{whose} is there already, with the same content: it would change nothing"
     if not trial.is_accepted:
@@ -110,14 +111,24 @@ def _headline(trial: Trial) -> str:
     return f"{whose} would be accepted on {wording.name(where)}, with priority {job.priority}{unknown}"
 
 
+def _array_told(job: Job) -> str:
+    if job.array is None:
+        return ""
+    most = "" if job.array.max_parallel is None else f", at most {job.array.max_parallel:,} at a time"
+    return f", an array of {job.array.size:,} jobs{most},"
+
+
 def _refused(trial: Trial) -> str:
     return "refused" if trial.reason is None else f"refused ({trial.reason.value})"
 
 
 def _why(found: WhatIf) -> str:
-    match found.verdict:
+    verdict, which = found.verdict, ""
+    if (members := found.members) is not None and members.start_now and members.rest is not None:
+        verdict, which = members.rest, f"{members.count - members.start_now:,} of {members.count:,}: "
+    match verdict:
         case Wait(reason=reason, note=note):
-            return f"{reason.value}: {safe(note, limit=wording.NOTE_LIMIT)}"
+            return f"{which}{reason.value}: {safe(note, limit=wording.NOTE_LIMIT)}"
         case Expire(reason=reason, note=note):
             return f"it ends at once, {reason.value}: {safe(note, limit=wording.NOTE_LIMIT)}"
         case _:
@@ -125,6 +136,25 @@ def _why(found: WhatIf) -> str:
 
 
 def starts_told(found: WhatIf, now: datetime) -> str:
+    """Of an array: the first of its members, and the last."""
+    first = _first_told(found, now)
+    members = found.members
+    if members is None or found.starts is None or members.start_now == members.count:
+        return first
+    some = f"{members.start_now:,} of {members.count:,} now"
+    began = some if members.start_now else f"the first of {members.count:,} at {first}"
+    return f"{began}, the last {_last_told(found, members, now)}"
+
+
+def _last_told(found: WhatIf, members: Members, now: datetime) -> str:
+    if members.last is not None:
+        return f"at {clock_time(members.last, now)}, in {short_time(members.last - now)}"
+    if found.is_over:
+        return "not before something changes"
+    return f"later than {clock_time(found.until, now)}, as far as was looked"
+
+
+def _first_told(found: WhatIf, now: datetime) -> str:
     if isinstance(found.verdict, Admit):
         return "now"
     if found.starts is not None:
@@ -161,6 +191,7 @@ def trial_fields(trial: Trial) -> dict[str, Any]:
         "job_id": job and job.job_id,
         "persistent_resource": job and ResourceName.from_key(job.resource).full,
         "priority": job and job.priority,
+        "jobs": job and (1 if job.array is None else job.array.size),
         "accepted": trial.is_accepted,
         "duplicate": trial.is_duplicate,
         "retries": job.retries.canonical() if job is not None and job.retries.are_wanted else None,
@@ -181,8 +212,13 @@ def _found_fields(found: WhatIf) -> dict[str, Any]:
         "starts_in_turn": _time(found.roughly),
         "looked_until": _time(found.until),
         "is_over": found.is_over,
+        **({} if found.members is None else _members_fields(found.members)),
         "delays": [_delayed_fields(each) for each in found.delayed],
     }
+
+
+def _members_fields(members: Members) -> dict[str, Any]:
+    return {"jobs_start_now": members.start_now, "last_starts": _time(members.last)}
 
 
 def _delayed_fields(each: Delayed) -> dict[str, Any]:

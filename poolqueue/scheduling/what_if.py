@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from poolqueue.scheduling.arrays import array_key
 from poolqueue.scheduling.board import Board, time_of
 from poolqueue.scheduling.forward import Course, Left, expected_left, run_forward
 from poolqueue.scheduling.serving import expected_starts
-from poolqueue.scheduling.verdicts import Verdict
+from poolqueue.scheduling.verdicts import Admit, Verdict
 from poolqueue.scheduling.virtual_time import ALL_SLOTS
 from poolqueue.scheduling.waiting import Waiting
 
@@ -29,10 +30,23 @@ class Delayed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Members:
+    """Of an array of `count` jobs: how many the next decision starts, and what it says of the first that it
+    does not; when the last one starts, None where that was not seen.
+    """
+
+    count: int
+    start_now: int
+    rest: Verdict | None
+    last: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class WhatIf:
     """What the next decision says of the job; when it `starts` as far as is expected, None where that was not
     seen: not by `until`, or never unless something changes (`is_over`). Then `roughly` tells when it would if
-    all were served strictly in turn. `delayed`: the most first.
+    all were served strictly in turn. `delayed`: the most first. Of an array all this is about the first of
+    its `members` to start.
     """
 
     verdict: Verdict
@@ -41,6 +55,7 @@ class WhatIf:
     is_over: bool
     roughly: datetime | None = None
     delayed: tuple[Delayed, ...] = ()
+    members: Members | None = None
 
 
 def what_if(
@@ -58,16 +73,28 @@ def what_if(
     after = board.copy(now=now)
     after.add(line)
     verdicts = decide(after, now=now, slots=slots).verdicts()
-    verdict = next(each for each in verdicts if line.key in {each.waiting.key, each.waiting.of})
+    own = [each for each in verdicts if line.key in {each.waiting.key, each.waiting.of}]
     in_turn = expected_starts(after, {line.key}, now=now).get(line.key)
     then = run_forward(after, now=now, left=ends, slots=slots, limit=_limit(after))
     return WhatIf(
-        verdict=verdict,
+        verdict=own[0],
         starts=then.starts.get(line.key),
         until=then.until,
         is_over=then.is_over,
         roughly=None if in_turn is None else time_of(in_turn),
         delayed=_delayed(before, then),
+        members=_members(line, own, then) if line.members else None,
+    )
+
+
+def _members(line: Waiting, own: Sequence[Verdict], then: Course) -> Members:
+    starts = [then.starts.get(line.nth(n).key) for n in range(line.count)]
+    seen = [each for each in starts if each is not None]
+    return Members(
+        count=line.count,
+        start_now=sum(isinstance(each, Admit) for each in own),
+        rest=next((each for each in own if not isinstance(each, Admit)), None),
+        last=max(seen) if len(seen) == line.count else None,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from poolqueue.cli.failures import Exit
 from poolqueue.scheduling.jobs import State
+from tests.handlers.test_forecasts import HALF_AN_HOUR, teach
 from tests.handlers.test_poolctl import Poolctl
 from tests.support.installation import Installation, pool, request
 
@@ -54,6 +56,44 @@ def test_an_array_of_which_no_member_waits_is_one_row_still(
     rows = {row["job_id"]: row["state"] for row in poolctl.listed()}
 
     assert rows == {"sweep": "running", "other": "queued"}
+
+
+def test_an_array_is_told_when_its_next_member_is_expected_to_start_and_its_last_to_end(
+    installation: Installation, poolctl: Poolctl
+) -> None:
+    installation.ask(request("sweep", array={"size": 8}))
+    installation.wait_running("sweep.0")
+    teach(installation, installation.job("sweep").traits)
+
+    now = installation.clock()
+    (row,) = poolctl.listed()
+    start, end = (
+        (datetime.fromisoformat(row["expected"][at]) - now).total_seconds() / HALF_AN_HOUR
+        for at in ("start_p50", "end_p50")
+    )
+
+    assert 0.5 < start < 1.5, "when one of the first three has ended"
+    assert 2.5 < end < 5, "after three rounds, the last of which has two"
+    assert "no estimate" not in poolctl.list("jobs")
+
+
+def test_a_dry_run_tells_how_many_of_an_array_would_start_and_when_the_last_does(
+    installation: Installation, poolctl: Poolctl, tmp_path: Path
+) -> None:
+    installation.ask(request("before"))
+    installation.wait_running("before")
+    installation.sweep()
+    file = tmp_path / "request.json"
+    file.write_text(json.dumps(request("sweep", array={"size": 7, "max_parallel": 2})))
+
+    told = words(poolctl("submit", str(file), "--team", "research", "--dry-run"))
+    (trial,) = json.loads(poolctl("submit", str(file), "--team", "research", "--dry-run", "--json"))["trials"]
+
+    assert "sweep of team research, an array of 7 jobs, at most 2 at a time, would be accepted" in told
+    assert "waits 5 of 7: array_at_maximum" in told
+    assert "starts 2 of 7 now, the last at " in told
+    assert (trial["jobs"], trial["jobs_start_now"], trial["starts_now"]) == (7, 2, True)
+    assert not installation.documents.read(["jobs/research.sweep"])[0].exists
 
 
 def test_members_that_ended_are_counted_but_not_listed(installation: Installation, poolctl: Poolctl) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,10 +19,11 @@ from poolqueue.cli.dry_run_shown import (
     trials_lines,
     trials_table,
 )
+from poolqueue.scheduling.arrays import Array
 from poolqueue.scheduling.jobs import Reason
 from poolqueue.scheduling.problems import Problem
 from poolqueue.scheduling.verdicts import Admit, Block, Wait
-from poolqueue.scheduling.what_if import Delayed, WhatIf
+from poolqueue.scheduling.what_if import Delayed, Members, WhatIf
 from tests.unit.cli.building import LONG_ID, NOW, job, line
 
 HOUR = timedelta(hours=1)
@@ -53,6 +55,42 @@ def trial(variation: str = "as asked", **changes: Any) -> Trial:
 )
 def test_when_it_would_start(of: WhatIf, told: str) -> None:
     assert starts_told(of, NOW) == told
+
+
+@pytest.mark.parametrize(
+    ("start_now", "changes", "told", "in_short"),
+    [
+        (0, {"last": NOW + 2 * HOUR}, "the first of 7 at 19:00:00 UTC, in 1h00m, the last at ", "in 1h00m"),
+        (2, {"last": NOW + 2 * HOUR}, "2 of 7 now, the last at 20:00:00 UTC, in 2h00m", "2 of 7 now"),
+        (2, {"last": None}, "2 of 7 now, the last later than 2026-11-24 03:00 UTC, as far", "2 of 7 now"),
+        (7, {"last": NOW}, "now", "now"),
+    ],
+)
+def test_when_the_first_and_the_last_job_of_an_array_would_start(
+    start_now: int, changes: dict[str, Any], told: str, in_short: str
+) -> None:
+    members = Members(count=7, start_now=start_now, rest=WAITS, **changes)
+    admit = Admit(waiting=line("j"), replicas={}, assignments=())
+    of = found(members=members, **({"verdict": admit, "starts": NOW} if start_now else {}))
+
+    assert starts_told(of, NOW).startswith(told)
+    assert in_short in trials_lines([trial(found=of)], NOW)[1]
+
+
+def test_an_array_is_told_as_one_with_why_the_rest_of_it_waits() -> None:
+    admit = Admit(waiting=line("j"), replicas={}, assignments=())
+    members = Members(count=7, start_now=2, rest=WAITS, last=None)
+    array = replace(job("j"), array=Array(size=7, max_parallel=3))
+    shown = trial(job=array, found=found(verdict=admit, starts=NOW, members=members))
+
+    facts = dict(facts_of(shown, NOW))
+
+    assert facts["request"].startswith(
+        "j of team research, an array of 7 jobs, at most 3 at a time, would be"
+    )
+    assert facts["waits"] == "5 of 7: drained: pool gpus, by ann: driver"
+    fields = trial_fields(shown)
+    assert (fields["jobs"], fields["jobs_start_now"], fields["last_starts"]) == (7, 2, None)
 
 
 def test_whom_it_would_delay_and_by_how_much() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -47,6 +48,18 @@ def test_it_would_start_at_once_and_delay_who_waits() -> None:
         Delayed(key="research.large", by=timedelta(seconds=200)),
         Delayed(key="research.last", by=timedelta(seconds=200)),
     )
+
+
+def test_of_an_array_some_would_start_at_once_and_the_last_when_the_others_have_ended() -> None:
+    on = board(resource(running("a", {CPU: 2}, 100)))
+    array = replace(waiting("sweep", traits=lasting(300)), members=((0, 5),))
+
+    found = what_if(on, array, now=NOW)
+
+    assert isinstance(found.verdict, Admit)
+    assert found.members is not None
+    assert (found.members.count, found.members.start_now, found.members.last) == (5, 2, at(300))
+    assert isinstance(found.members.rest, Wait)
 
 
 def test_it_would_wait_its_turn_and_delay_nobody() -> None:
