@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from poolqueue import wiring
-from poolqueue.cli.asking import Answer, publish, wait_for_answer
+from poolqueue.cli.asking import Answer, answer_fields, publish, wait_for_answer
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.listing import Listing, Wanted, ended_jobs, live_jobs
 from poolqueue.cli.output import Output
@@ -145,14 +146,24 @@ def _save(output: Output, letter: DeadLetter, directory: Path) -> None:
         output.note(f"saved {message}; which came from no topic that it could be published to as it is")
 
 
-def check_settings(output: Output, file: str, *, project: str | None) -> None:
+def check_settings(output: Output, file: str, *, project: str | None, in_json: bool) -> None:
     """Everything that a function checks when it starts."""
     environment = Environment(settings_file=file, project=project)
     settings = load_settings(environment)
-    triggers = wiring.load_triggers_of(environment, settings)
-    regions = ", ".join("/".join(region) for region in settings.regions())
-    teams = ", ".join(team.name for team in settings.teams)
-    told = f"teams {teams}; triggers {len(triggers.triggers)}; regions {regions}"
+    triggers = wiring.load_triggers_of(environment, settings).triggers
+    regions = ["/".join(region) for region in settings.regions()]
+    teams = [team.name for team in settings.teams]
+    if in_json:
+        names = [trigger.name for trigger in triggers]
+        fields = {
+            "installation": settings.installation,
+            "teams": teams,
+            "triggers": names,
+            "regions": regions,
+        }
+        output.lines([as_json.as_text(fields)])
+        return
+    told = f"teams {', '.join(teams)}; triggers {len(triggers)}; regions {', '.join(regions)}"
     output.tell(f"good: installation {settings.installation}; {told}", style="green")
 
 
@@ -184,9 +195,17 @@ def _listing_as_json(listing: Listing) -> str:
 
 
 def carry_out(
-    session: Session, output: Output, body: Mapping[str, str | int], *, topic: str | None, wait: float
+    session: Session,
+    output: Output,
+    body: Mapping[str, str | int],
+    *,
+    topic: str | None,
+    wait: float,
+    with_fields: Mapping[str, Any] | None = None,
 ) -> None:
-    """Publish a command and tell its result. Ends with the code that says what became of it."""
+    """Publish a command and tell its result; as JSON, beside such fields, if they are given. Ends with the
+    code that says what became of it.
+    """
     publish(session, body, topic=topic)
     id_ = str(body["id"])
     try:
@@ -194,14 +213,19 @@ def carry_out(
     except BaseException:
         output.note(f"the command is published and takes its course; look again: poolctl result {id_}")
         raise
-    _tell(output, id_, answer, topic=session.topic(topic))
+    if with_fields is not None:
+        output.lines([as_json.as_text({**with_fields, "command": answer_fields(id_, answer)})])
+    _tell(output, id_, answer, topic=session.topic(topic), in_json=with_fields is not None)
 
 
-def show_result(session: Session, output: Output, id_: str, *, wait: float) -> None:
+def show_result(session: Session, output: Output, id_: str, *, wait: float, in_json: bool) -> None:
     """Tell the result of a command published earlier."""
     if not is_id(id_):
         raise Failure(f"{id_!r} is no command's id: they are {ID_RULE}", Exit.USAGE)
-    _tell(output, id_, _await(session, output, id_, wait=wait), topic=None)
+    answer = _await(session, output, id_, wait=wait)
+    if in_json:
+        output.lines([as_json.as_text(answer_fields(id_, answer))])
+    _tell(output, id_, answer, topic=None, in_json=in_json)
 
 
 def _await(session: Session, output: Output, id_: str, *, wait: float) -> Answer | None:
@@ -209,11 +233,15 @@ def _await(session: Session, output: Output, id_: str, *, wait: float) -> Answer
         return wait_for_answer(session.documents(), id_, session.outside, seconds=wait)
 
 
-def _tell(output: Output, id_: str, answer: Answer | None, *, topic: str | None) -> None:
+def _tell(output: Output, id_: str, answer: Answer | None, *, topic: str | None, in_json: bool) -> None:
     match answer:
+        case Answer(result="done") if in_json:
+            return
         case Answer(result="done", message=message, warnings=warnings):
             output.tell(f"done: {message}", style="green")
             _warn(output, warnings)
+        case Answer(result=str()) if in_json:
+            raise typer.Exit(Exit.REFUSED)
         case Answer(result=str(), message=message, warnings=warnings):
             for line in f"refused: {message}".splitlines():
                 output.tell(line, style="red")

@@ -167,10 +167,11 @@ def check(
     file: FileArgument,
     *,
     project: Annotated[str | None, typer.Option(help="Project, where the settings name none.")] = None,
+    in_json: InJson = False,
 ) -> None:
     """Check a settings file, and the triggers file that it names, as functions do when they start."""
     with telling() as output:
-        check_settings(output, file, project=project)
+        check_settings(output, file, project=project, in_json=in_json)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -257,6 +258,7 @@ def result(
     command_id: Annotated[str, typer.Argument(metavar="COMMAND_ID", help="As the command told it.")],
     *,
     wait: Wait = 0.0,
+    in_json: InJson = False,
     settings: SettingsFile = None,
     project: Project = None,
     database: Database = None,
@@ -264,4 +266,4 @@ def result(
     """Tell what became of a command that was not answered in time."""
     options = Options(settings_file=settings, project=project, database=database)
     with session(context, options) as (opened, output):
-        show_result(opened, output, command_id, wait=wait)
+        show_result(opened, output, command_id, wait=wait, in_json=in_json)

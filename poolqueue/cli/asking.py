@@ -78,3 +78,13 @@ def read_answer(documents: Documents, id_: str) -> Answer | None:
         message=fields.get("message", ""),
         warnings=tuple(fields.get("warnings", ())),
     )
+
+
+def answer_fields(id_: str, answer: Answer | None) -> dict[str, Any]:
+    """`result` is null as long as there is none."""
+    return {
+        "command_id": id_,
+        "result": None if answer is None else answer.result,
+        "message": "" if answer is None else answer.message,
+        "warnings": [] if answer is None else list(answer.warnings),
+    }

@@ -53,6 +53,7 @@ def apply(
     author: Author = None,
     topic: Topic = None,
     wait: Wait = WAIT_SECONDS,
+    in_json: InJson = False,
     settings: SettingsFile = None,
     project: Project = None,
     database: Database = None,
@@ -60,7 +61,15 @@ def apply(
     """Put a settings file in force, after showing what changes and asking."""
     options = Options(settings_file=settings, project=project, database=database)
     with session(context, options) as (opened, output):
-        how = settling.How(reason=reason, author=author, is_sure=yes, is_forced=force, topic=topic, wait=wait)
+        how = settling.How(
+            reason=reason,
+            author=author,
+            is_sure=yes,
+            is_forced=force,
+            topic=topic,
+            wait=wait,
+            in_json=in_json,
+        )
         settling.apply(opened, output, file, how)
 
 

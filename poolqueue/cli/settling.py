@@ -53,22 +53,28 @@ class How:
     is_forced: bool = False
     topic: str | None = None
     wait: float
+    in_json: bool = False
 
 
 def apply(session: Session, output: Output, path: str, how: How) -> None:
     """Show what changes, ask, publish, and wait for the result."""
     comparison = _compared(session, path)
-    _show(session, output, comparison)
+    if not how.in_json:
+        _show(session, output, comparison)
     version = comparison.found.version
     if comparison.found.applied is not None and comparison.is_same_text:
+        if how.in_json:
+            output.lines([as_text({**comparison_fields(comparison), "command": None})])
+            return
         output.tell(f"done: version {version} is in force and says the same", style="green")
         return
     base = None if how.is_forced else version
-    fields = {"settings": comparison.text, "base_version": base, "reason": how.reason}
-    body = command_body(CommandKind.APPLY, fields, author=how.author)
+    asked = {"settings": comparison.text, "base_version": base, "reason": how.reason}
+    body = command_body(CommandKind.APPLY, asked, author=how.author)
     if not how.is_sure:
         _ask(session, version)
-    carry_out(session, output, body, topic=how.topic, wait=how.wait)
+    fields = comparison_fields(comparison) if how.in_json else None
+    carry_out(session, output, body, topic=how.topic, wait=how.wait, with_fields=fields)
 
 
 def show(session: Session, output: Output, *, version: int | None, in_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from poolqueue.cli.asking import Answer, Body, command_body, publish, wait_for_answer
+from poolqueue.cli.asking import Answer, Body, answer_fields, command_body, publish, wait_for_answer
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
@@ -159,12 +159,6 @@ class _Told:
 
 
 def _fields(body: Body, answer: Answer | None) -> dict[str, Any]:
-    """`result` is null as long as there is none."""
     targets = ("job_id", "team", "persistent_resource", "pool")
-    return {
-        "command_id": body["id"],
-        "kind": body["kind"],
-        **{key: body[key] for key in targets if key in body},
-        "result": None if answer is None else answer.result,
-        "message": "" if answer is None else answer.message,
-    }
+    named = {key: body[key] for key in targets if key in body}
+    return {"kind": body["kind"], **named, **answer_fields(str(body["id"]), answer)}

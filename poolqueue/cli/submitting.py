@@ -25,6 +25,7 @@ from poolqueue.cli.failures import Exit, Failure
 from poolqueue.cli.output import Output
 from poolqueue.cli.session import Session
 from poolqueue.config import Settings, Team
+from poolqueue.dead_letters import problem_fields
 from poolqueue.messages import BadRequest, parse_request
 from poolqueue.requests.gcloud_flags import GcloudFlagsError, custom_job_from_gcloud_flags
 from poolqueue.viewing.as_json import as_line, as_text
@@ -68,7 +69,9 @@ def submit(
         default_priority=None if team is None else team.default_priority,
     )
     if isinstance(request, BadRequest):
-        for problem in request.problems:
+        if in_json:
+            output.lines([as_line({"problems": [problem_fields(each) for each in request.problems]})])
+        for problem in () if in_json else request.problems:
             output.tell(problem_told(problem), style="red")
         raise Failure("the request is malformed: nothing was published", Exit.REFUSED)
     is_named = request.job_id != asked.default_job_id

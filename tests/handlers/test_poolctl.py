@@ -348,10 +348,17 @@ def test_a_command_that_nobody_takes_ends_the_waiting_and_says_how_to_look_again
     assert 30 <= poolctl.time < 31
     assert f"look again: poolctl result {body['id']}" in told
     poolctl("result", body["id"], exit_code=Exit.NO_ANSWER)
+    assert '"result": null' in poolctl("result", body["id"], "--json", exit_code=Exit.NO_ANSWER)
 
     installation.command(**body)
 
     assert poolctl("result", body["id"]) == "done: cancelled; it will not run\n"
+    assert json.loads(poolctl("result", body["id"], "--json")) == {
+        "command_id": body["id"],
+        "result": "done",
+        "message": "cancelled; it will not run",
+        "warnings": [],
+    }
 
 
 def test_an_interrupted_wait_tells_the_commands_id(poolctl: Poolctl) -> None:

@@ -158,10 +158,17 @@ teams: [{name: research, topics: [job-requests]}]
 def test_good_settings_are_told_to_be_good(poolctl: Poolctl, tmp_path: Path) -> None:
     (tmp_path / "settings.yaml").write_text(SETTINGS)
 
-    told = poolctl("check-settings", str(tmp_path / "settings.yaml"), "--project", "my-project")
+    asked = ("check-settings", str(tmp_path / "settings.yaml"), "--project", "my-project")
+    told = poolctl(*asked)
 
     assert "good: installation testing" in told
     assert "my-project/us-central1" in told
+    assert json.loads(poolctl(*asked, "--json")) == {
+        "installation": "testing",
+        "teams": ["research"],
+        "triggers": [],
+        "regions": ["my-project/us-central1"],
+    }
 
 
 @pytest.mark.parametrize(

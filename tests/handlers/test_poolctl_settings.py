@@ -149,6 +149,16 @@ def test_what_is_in_force_already_is_not_applied_again(poolctl: Poolctl, write) 
     poolctl("apply", slower, "--reason", "slower", "--yes")
 
     assert "done: version 1 is in force and says the same" in poolctl("apply", slower, "--reason", "again")
+    assert json.loads(poolctl("apply", slower, "--reason", "again", "--json"))["command"] is None
+
+
+def test_apply_tells_programs_the_difference_and_the_result(poolctl: Poolctl, write) -> None:
+    asked = ("apply", write(pacing={"creates_per_minute": 9}), "--reason", "slower", "--yes", "--json")
+    fields = json.loads(poolctl(*asked))
+
+    assert [each["new"] for each in fields["differences"]] == [9]
+    assert fields["command"]["result"] == "done"
+    assert fields["command"]["message"].startswith("version 1 ")
     assert len(poolctl.publisher.published) == 1
 
 
@@ -156,6 +166,8 @@ def test_a_refusal_is_told_line_by_line(installation: Installation, poolctl: Poo
     installation.ask(request("j"))
     changed = write(teams=[{"name": "other", "topics": ["other"]}])
     told = poolctl("apply", changed, "--reason", "x", "--yes", exit_code=Exit.REFUSED)
+    in_json = poolctl("apply", changed, "--reason", "x", "--yes", "--json", exit_code=Exit.REFUSED)
+    assert json.loads(in_json)["command"]["result"] == "refused"
 
     assert "refused: the settings do not fit what is there:\n  teams: team research would vanish" in told
 
