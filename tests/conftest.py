@@ -25,7 +25,7 @@ REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 EXCUSED = os.environ.get("REQUIRE_ALL_BUT", "").split(",")
 
 # How long an example takes says how busy the machine is. Each run draws others; EXAMPLES=1000 draws more.
-EXAMPLES = int(os.environ.get("EXAMPLES", "50"))
+EXAMPLES = int(os.environ.get("EXAMPLES", "30"))
 UNTIMED = [hypothesis.HealthCheck.too_slow]
 hypothesis.settings.register_profile(
     "pool-queue", deadline=None, max_examples=EXAMPLES, suppress_health_check=UNTIMED

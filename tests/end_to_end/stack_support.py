@@ -13,7 +13,10 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
+
 from infra.local.checker import CustomJobLife
+from infra.local.emulators import Kind
 from infra.local.processes import ROOT
 from infra.local.stack import Announcement, Stack
 from infra.local.stack.plan import LOCATION
@@ -21,6 +24,9 @@ from poolqueue.records import ResourceName, job_path, read_job, read_resource, r
 from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pools import Resource
 from tests.end_to_end.stand_in_support import wait_for
+
+# For tests of what the emulators make no difference to: half of the suite's longest chain.
+ON_EMBEDDED = pytest.mark.parametrize("stack", [Kind.EMBEDDED], indirect=True, ids=str)
 
 CPU = {"machineType": "n1-standard-4"}
 LARGE = {"machineType": "n1-highmem-16"}

@@ -7,6 +7,7 @@ import pytest
 from infra.local.stack import Stack
 from poolqueue.scheduling.retries import charged
 from tests.end_to_end.stack_support import (
+    ON_EMBEDDED,
     PATIENCE_SECONDS,
     announced,
     at_vertex,
@@ -24,7 +25,7 @@ from tests.end_to_end.stack_support import (
 )
 from tests.end_to_end.stand_in_support import wait_for
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
+pytestmark = [ON_EMBEDDED, pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
 
 # A replica knows its own custom job, these words too: this program needs the memory of the larger machine.
 NEEDS_MEMORY = ("sh", "-c", 'case "$CLUSTER_SPEC" in *highmem-"16"*) exit 0;; *) exit 137;; esac')

@@ -32,6 +32,6 @@ def installation(installing: Installing) -> Installation:
     return installing()
 
 
-@pytest.fixture(params=[False, True], ids=["before its effect", "after its effect"])
-def deaths(request: pytest.FixtureRequest, tmp_path: Path, demo_project: str) -> Deaths:
-    return Deaths(directory=tmp_path, project=demo_project, after_effect=request.param)
+@pytest.fixture
+def deaths(tmp_path: Path, demo_project: str) -> Deaths:
+    return Deaths(directory=tmp_path, project=demo_project)

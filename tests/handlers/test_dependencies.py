@@ -536,7 +536,7 @@ def test_while_it_takes_in_a_dependant(deaths: Deaths) -> None:
         assert is_at_work(installation, "killed")
         check(installation, "a", "killed", on=("a", "b"))
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         repair=sweep,
         handle=job_requested.handle,
@@ -575,7 +575,7 @@ def test_while_it_handles_the_end_that_others_wait_for(deaths: Deaths, state) ->
         (line,), installation.log_lines = installation.log_lines, []
         return installation.delivery("job-ended", line)
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         repair=sweep,
         handle=job_ended.handle,
@@ -592,7 +592,7 @@ def test_while_it_tells_those_that_wait(deaths: Deaths, again) -> None:
         body = {"resource": replace(installation.name, id="a").full, "dependants_of": "research.a"}
         return installation.delivery("sweeps", json.dumps(body).encode())
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         repair=sweep,
         handle=swept.handle,
@@ -617,7 +617,7 @@ def test_while_it_retries_a_dependant(deaths: Deaths) -> None:
         assert is_at_work(installation, "killed")
         check(installation, "a", "killed", on=("a", "b"))
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         repair=sweep,
         handle=job_commanded.handle,
@@ -637,7 +637,7 @@ def test_while_it_cancels_what_others_wait_for(deaths: Deaths) -> None:
         assert is_at_work(installation, "last")
         check(installation, "a", "here", "there", "last", on=("a", "b"))
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         repair=sweep,
         handle=job_commanded.handle,

@@ -39,7 +39,7 @@ def test_while_it_handles_the_first_request_of_a_resource(deaths: Deaths) -> Non
         is_at_work(installation, "killed")
         check(installation, "killed")
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_requested.handle,
         prepare=lambda installation: asked(installation, "killed"),
         verify=verify,
@@ -58,7 +58,7 @@ def test_while_it_handles_a_request_that_must_wait(deaths: Deaths) -> None:
         is_at_work(installation, "killed")
         check(installation, "before", "killed")
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
@@ -74,7 +74,7 @@ def test_while_it_handles_a_request_that_is_refused(deaths: Deaths) -> None:
         assert installation.job("killed").outcome is Outcome.REJECTED
         check(installation, "before", "killed")
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
@@ -92,7 +92,7 @@ def test_while_it_handles_an_end_for_which_another_waits(deaths: Deaths) -> None
         is_at_work(installation, "next")
         check(installation, "killed", "next")
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_ended.handle,
         prepare=prepare,
         verify=verify,
@@ -118,7 +118,7 @@ def test_while_it_sweeps_what_was_lost(deaths: Deaths) -> None:
         is_at_work(installation, "lost", "next")
         check(installation, "ended", "lost", "next")
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=swept.handle,
         prepare=prepare,
         verify=verify,
@@ -151,7 +151,7 @@ def test_while_it_cancels(deaths: Deaths, waits) -> None:
         assert fields["result"] == "done"
         check(installation, "first", *(["killed"] if waits else []))
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_commanded.handle,
         prepare=prepare,
         verify=verify,
@@ -183,7 +183,7 @@ def test_while_it_handles_the_request_of_an_array(deaths: Deaths) -> None:
         is_at_work(installation, *MEMBERS[:2])
         is_sound(installation, *MEMBERS[:2])
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_requested.handle,
         prepare=prepare,
         verify=verify,
@@ -202,7 +202,7 @@ def test_while_it_handles_the_end_of_a_member(deaths: Deaths) -> None:
             installation.finish(member)
         assert installation.job("sweep").outcome is Outcome.SUCCEEDED
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_ended.handle,
         prepare=prepare,
         verify=verify,
@@ -224,7 +224,7 @@ def test_while_it_cancels_an_array(deaths: Deaths) -> None:
         assert array.array.counts() == {"cancelled": 30}
         is_sound(installation, *MEMBERS[:2])
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         handle=job_commanded.handle,
         prepare=prepare,
         verify=verify,

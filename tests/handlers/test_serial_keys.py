@@ -364,7 +364,7 @@ def test_while_it_takes_a_key_or_waits_for_it(deaths: Deaths) -> None:
         assert at_work(installation, "killed") == ["killed"]
         check(installation, "before", "other", "killed", on=("a", "b"))
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         look=_check_key,
         repair=sweep,
@@ -388,7 +388,7 @@ def test_while_it_gives_a_key_back_for_which_another_resource_waits(deaths: Deat
         assert len(at_work(installation, "here", "there")) == 1
         check(installation, "first", "here", "there", on=("a", "b"))
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         look=_check_key,
         repair=sweep,
@@ -410,7 +410,7 @@ def test_while_a_sweep_finds_the_end_of_one_that_had_a_key(deaths: Deaths) -> No
         assert at_work(installation, "there") == ["there"]
         check(installation, "first", "there", on=("a", "b"))
 
-    deaths.at_each_call(
+    deaths.at_each_effect(
         install=on_two_resources,
         look=_check_key,
         repair=sweep,

@@ -1,4 +1,4 @@
-"""A process dies at each call to the outside in turn; the message comes again, and sweeps look."""
+"""A process dies between any two of its effects in turn; the message comes again, and sweeps look."""
 
 from __future__ import annotations
 
@@ -30,13 +30,10 @@ def sweep_until_settled(installation: Installation) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Deaths:
-    """Before the effect of each call, or after it."""
-
     directory: Path
     project: str
-    after_effect: bool
 
-    def at_each_call(
+    def at_each_effect(
         self,
         *,
         handle: Callable[[System, Delivery], None],
@@ -47,18 +44,19 @@ class Deaths:
         again: bool = True,
         repair: Act = sweep_until_settled,
     ) -> None:
-        """A fresh installation for each call, and one in which the process lives, to know them. Death after a
-        call that only looks is death before the next one, and not tried twice.
+        """A fresh installation for each death: before the first effect, and after each of them. Who dies
+        before a call that only looks, or before the next effect, leaves behind what was after the last one.
 
         `look` looks right after the death. Without `again` the message does not come again: it is left to
         what is to `repair`.
         """
-        for number, name in enumerate(self._calls(handle, prepare, install), start=1):
-            if self.after_effect and name not in EFFECTS:
-                continue
+        calls = self._calls(handle, prepare, install)
+        effects = [number for number, name in enumerate(calls, start=1) if name in EFFECTS]
+        assert effects, f"nothing is done: {calls}"
+        deaths = [Death(at=effects[0]), *(Death(at=number, after_effect=True) for number in effects)]
+        for number, death in enumerate(deaths, start=1):
             with self._fresh(number, install) as installation:
                 delivery = prepare(installation)
-                death = Death(at=number, after_effect=self.after_effect)
                 with suppress(Killed):
                     handle(mortal(installation.system, death), delivery)
                 try:
@@ -68,7 +66,9 @@ class Deaths:
                     repair(installation)
                     verify(installation)
                 except AssertionError as error:
-                    raise AssertionError(f"killed at call {number}, {name}: {error}") from error
+                    when = "after" if death.after_effect else "before"
+                    said = f"killed {when} call {death.at}, {calls[death.at - 1]}: {error}"
+                    raise AssertionError(said) from error
 
     def _calls(
         self,

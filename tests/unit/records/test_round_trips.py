@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poolqueue.adapters.memory import MemoryDocuments
@@ -100,7 +100,6 @@ def test_a_months_usage(usage) -> None:
     assert (fields["schema"], fields["month"], fields["resource"]) == (1, usage.month, NAME.full)
 
 
-@settings(max_examples=40)
 @given(RESOURCES)
 def test_a_resource(resource) -> None:
     fields = stored(resource_path(NAME), write_resource(resource))
@@ -150,7 +149,6 @@ def test_a_serial_key(team, called, key) -> None:
     assert (fields["schema"], fields["team"], fields["key"]) == (1, team, called)
 
 
-@settings(max_examples=40)
 @given(st.lists(WAITING, max_size=20, unique_by=lambda line: line.key))
 def test_a_queue(lines) -> None:
     queue, dirty = Queue().changed(add=lines)

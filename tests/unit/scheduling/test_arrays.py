@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poolqueue.scheduling.admission import decide
@@ -182,7 +182,6 @@ def run(jobs: list[tuple[Waiting, float]], ordering: Ordering) -> WatchedTime:
 
 @pytest.mark.parametrize("ordering", Ordering)
 @given(jobs=arrivals())
-@settings(max_examples=60, deadline=None)
 def test_members_start_when_as_many_single_jobs_would(ordering, jobs) -> None:
     """All rules that hold for jobs then hold for arrays: shares, planned starts, backfilling, preemption."""
     apart = [(each, seconds) for line, seconds in jobs for each in single_lines(line)]
@@ -191,7 +190,6 @@ def test_members_start_when_as_many_single_jobs_would(ordering, jobs) -> None:
 
 
 @given(jobs=arrivals(), most=st.integers(1, 3))
-@settings(max_examples=60, deadline=None)
 def test_never_more_members_run_than_may(jobs, most) -> None:
     def look(time: WatchedTime, _decision) -> None:
         for line, _ in limited:

@@ -143,18 +143,18 @@ def test_on_one_pool_nobody_starts_later_than_promised(ordering, jobs) -> None:
 
 @pytest.mark.parametrize("ordering", [Ordering.FIFO, Ordering.PRIORITY])
 @given(jobs=arrivals())
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_on_several_pools_nobody_starts_later_than_promised(ordering, jobs) -> None:
     assert not broken_promises(run(jobs, ordering=ordering))
 
 
 @given(jobs=arrivals(teams=("a", "b", "c")))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_among_teams_nobody_starts_later_than_promised(jobs) -> None:
     assert not broken_promises(run(jobs, ordering=Ordering.PRIORITY))
 
 
 @given(jobs=arrivals(shortest=3_601))
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_a_firm_place_of_expected_starts_no_later_than_promised_but_for_what_is_surely_short(jobs) -> None:
     assert not broken_promises(run(jobs, ordering=Ordering.EXPECTED))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from poolqueue.scheduling.buckets import COUNT, bucket_of
@@ -247,7 +247,6 @@ BOARDS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(on=BOARDS, runs=st.integers(0, 9), stretched=st.floats(0.2, 8))
 def test_an_interval_is_in_the_future_and_in_order(on, runs, stretched) -> None:
     correction = Correction(p50=stretched, p90=1.0)
