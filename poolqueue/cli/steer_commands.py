@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +21,7 @@ from poolqueue.cli.arguments import (
     Topic,
     Wait,
 )
+from poolqueue.cli.option_groups import expanded
 from poolqueue.cli.output import session
 from poolqueue.cli.session import Options
 from poolqueue.cli.steering import How, confirm, steer, steer_jobs, terms_of
@@ -47,66 +50,77 @@ NewPriority = Annotated[int | None, typer.Option("--priority", help="Another pri
 Sure = Annotated[bool, typer.Option("--yes", "-y", help="Without asking.")]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """What all of these take: who asks, how the answer is waited for, and where the installation is."""
+
+    author: Author = None
+    topic: Topic = None
+    wait: Wait = WAIT_SECONDS
+    in_json: InJson = False
+    settings: SettingsFile = None
+    project: Project = None
+    database: Database = None
+
+    @property
+    def options(self) -> Options:
+        return Options(settings_file=self.settings, project=self.project, database=self.database)
+
+    def how(self, reason: str) -> How:
+        return How(reason=reason, author=self.author, topic=self.topic, wait=self.wait, in_json=self.in_json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What may be changed of a job."""
+
+    to: NewPriority = None
+    deadline: Deadline = None
+    max_wait: MaxWait = None
+    alternative: Alternatives = None
+
+    def given(self) -> Mapping[str, Any]:
+        return terms_of(
+            priority=self.to,
+            deadline=self.deadline,
+            max_wait=self.max_wait,
+            alternatives=self.alternative,
+        )
+
+
+# --- jobs ------------------------------------------------------------------------------------------------
+
+
+@expanded
 def cancel(
-    context: typer.Context,
-    job_ids: JobIds,
-    *,
-    reason: Reason,
-    team: TeamOfJobs = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    context: typer.Context, job_ids: JobIds, *, reason: Reason, team: TeamOfJobs = None, asking: Asking
 ) -> None:
     """Cancel jobs, whether they wait, are being submitted or run."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer_jobs(opened, output, CommandKind.CANCEL, job_ids, how, team=team)
+    _of_jobs(context, CommandKind.CANCEL, job_ids, asking, reason, team=team)
 
 
+@expanded
 def hold(
-    context: typer.Context,
-    job_ids: JobIds,
-    *,
-    reason: Reason,
-    team: TeamOfJobs = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    context: typer.Context, job_ids: JobIds, *, reason: Reason, team: TeamOfJobs = None, asking: Asking
 ) -> None:
     """Keep waiting jobs from starting until they are released; they keep their place, and time goes on."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer_jobs(opened, output, CommandKind.HOLD, job_ids, how, team=team)
+    _of_jobs(context, CommandKind.HOLD, job_ids, asking, reason, team=team)
 
 
+@expanded
 def release(
     context: typer.Context,
     job_ids: JobIds,
     *,
     reason: Reason = "released",
     team: TeamOfJobs = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Let held jobs start again."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer_jobs(opened, output, CommandKind.RELEASE, job_ids, how, team=team)
+    _of_jobs(context, CommandKind.RELEASE, job_ids, asking, reason, team=team)
 
 
+@expanded
 def priority(
     context: typer.Context,
     job_ids: JobIds,
@@ -114,70 +128,41 @@ def priority(
     *,
     reason: Reason,
     team: TeamOfJobs = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Give waiting jobs another priority; higher goes first."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer_jobs(opened, output, CommandKind.CHANGE, job_ids, how, team=team, priority=to)
+    _of_jobs(context, CommandKind.CHANGE, job_ids, asking, reason, team=team, priority=to)
 
 
+@expanded
 def change(
     context: typer.Context,
     job_ids: JobIds,
     *,
     reason: Reason,
-    to: NewPriority = None,
-    deadline: Deadline = None,
-    max_wait: MaxWait = None,
-    alternative: Alternatives = None,
+    terms: Terms,
     team: TeamOfJobs = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Change priority, deadline, longest wait or alternatives of waiting jobs; what is not named stays."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    terms = terms_of(priority=to, deadline=deadline, max_wait=max_wait, alternatives=alternative)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer_jobs(opened, output, CommandKind.CHANGE, job_ids, how, team=team, **terms)
+    _of_jobs(context, CommandKind.CHANGE, job_ids, asking, reason, team=team, **terms.given())
 
 
+@expanded
 def retry(
     context: typer.Context,
     job_ids: JobIds,
     *,
     reason: Reason,
-    to: NewPriority = None,
-    deadline: Deadline = None,
-    max_wait: MaxWait = None,
-    alternative: Alternatives = None,
+    terms: Terms,
     team: TeamOfJobs = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Let jobs that ended wait again, as if they had just arrived: a new attempt of the same job."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    terms = terms_of(priority=to, deadline=deadline, max_wait=max_wait, alternatives=alternative)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer_jobs(opened, output, CommandKind.RETRY, job_ids, how, team=team, **terms)
+    _of_jobs(context, CommandKind.RETRY, job_ids, asking, reason, team=team, **terms.given())
 
 
+@expanded
 def requeue(
     context: typer.Context,
     job_ids: JobIds,
@@ -185,45 +170,43 @@ def requeue(
     reason: Reason,
     held: Annotated[bool, typer.Option("--hold", help="And hold them from then on.")] = False,
     team: TeamOfJobs = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Put running jobs back in the queue, at their place: what they have done since their start is lost."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        kind, then = CommandKind.REQUEUE, True if held else None
-        steer_jobs(opened, output, kind, job_ids, how, team=team, hold=then)
+    _of_jobs(context, CommandKind.REQUEUE, job_ids, asking, reason, team=team, hold=True if held else None)
+
+
+def _of_jobs(
+    context: typer.Context,
+    kind: CommandKind,
+    job_ids: Sequence[str],
+    asking: Asking,
+    reason: str,
+    **fields: Any,
+) -> None:
+    with session(context, asking.options) as (opened, output):
+        steer_jobs(opened, output, kind, job_ids, asking.how(reason), **fields)
 
 
 # --- pools -----------------------------------------------------------------------------------------------
 
 
+@expanded
 def drain(
     context: typer.Context,
     resource: ResourceArgument,
     *,
     reason: Reason,
     pool: PoolOption = None,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Admit nothing more to a persistent resource or one of its pools; what runs there goes on."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
+    with session(context, asking.options) as (opened, output):
         target = {"persistent_resource": resource, "pool": pool}
-        steer(opened, output, CommandKind.DRAIN, [target], how)
+        steer(opened, output, CommandKind.DRAIN, [target], asking.how(reason))
 
 
+@expanded
 def stop(
     context: typer.Context,
     resource: ResourceArgument,
@@ -234,85 +217,46 @@ def stop(
         bool, typer.Option("--cancel", help="Cancel what runs there, instead of requeueing it.")
     ] = False,
     sure: Sure = False,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Drain a persistent resource or one of its pools, and put what runs there back in the queue."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        running = "cancel" if cancels else "requeue"
+    running = "cancel" if cancels else "requeue"
+    with session(context, asking.options) as (opened, output):
         if not sure:
             confirm(opened, f"Admit nothing more to {pool or resource}, and {running} all that runs there?")
         target = {"persistent_resource": resource, "pool": pool, "running": running}
-        steer(opened, output, CommandKind.STOP, [target], how)
+        steer(opened, output, CommandKind.STOP, [target], asking.how(reason))
 
 
+@expanded
 def resume(
     context: typer.Context,
     resource: ResourceArgument,
     *,
     pool: PoolOption = None,
     reason: Reason = "resumed",
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    asking: Asking,
 ) -> None:
     """Admit jobs again to what was drained or stopped."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
+    with session(context, asking.options) as (opened, output):
         target = {"persistent_resource": resource, "pool": pool}
-        steer(opened, output, CommandKind.RESUME, [target], how)
+        steer(opened, output, CommandKind.RESUME, [target], asking.how(reason))
 
 
 # --- teams -----------------------------------------------------------------------------------------------
 
 
-def pause(
-    context: typer.Context,
-    team: TeamArgument,
-    *,
-    reason: Reason,
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
-) -> None:
+@expanded
+def pause(context: typer.Context, team: TeamArgument, *, reason: Reason, asking: Asking) -> None:
     """Admit nothing more of a team, anywhere; what runs goes on, and what is published waits."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer(opened, output, CommandKind.PAUSE, [{"team": team}], how)
+    with session(context, asking.options) as (opened, output):
+        steer(opened, output, CommandKind.PAUSE, [{"team": team}], asking.how(reason))
 
 
+@expanded
 def unpause(
-    context: typer.Context,
-    team: TeamArgument,
-    *,
-    reason: Reason = "unpaused",
-    author: Author = None,
-    topic: Topic = None,
-    wait: Wait = WAIT_SECONDS,
-    in_json: InJson = False,
-    settings: SettingsFile = None,
-    project: Project = None,
-    database: Database = None,
+    context: typer.Context, team: TeamArgument, *, reason: Reason = "unpaused", asking: Asking
 ) -> None:
     """Admit jobs of a team again."""
-    how = How(reason=reason, author=author, topic=topic, wait=wait, in_json=in_json)
-    with session(context, _options(settings, project, database)) as (opened, output):
-        steer(opened, output, CommandKind.UNPAUSE, [{"team": team}], how)
-
-
-def _options(settings: str | None, project: str | None, database: str | None) -> Options:
-    return Options(settings_file=settings, project=project, database=database)
+    with session(context, asking.options) as (opened, output):
+        steer(opened, output, CommandKind.UNPAUSE, [{"team": team}], asking.how(reason))
