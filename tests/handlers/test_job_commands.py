@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from handlers import job_commanded, job_ended
+from handlers import job_ended
 from poolqueue.ports import Replace
 from poolqueue.scheduling.jobs import Outcome, Reason, State
-from tests.support.faults import Death, Killed, mortal
 from tests.support.installation import GPU, LOCATION, Installation, pool, request, worker_pool_spec
 from tests.support.soundness import check
 
@@ -496,45 +494,7 @@ def test_a_teams_topic_commands_its_own_jobs_alone(installing, kind: str) -> Non
     assert installation.job("j") == before
 
 
-# --- killed, and racing ------------------------------------------------------------------------------------
-
-
-DEADLY: dict[str, tuple[Callable[[Installation], None], dict[str, Any]]] = {
-    "retry": (ended, {"job_id": "j"}),
-    "requeue": (running, {"job_id": "j"}),
-    "stop": (running, {"persistent_resource": "shared"}),
-    "pause": (running, {"team": "research"}),
-}
-NEVER = 10_000
-
-
-@pytest.mark.parametrize("kind", [*DEADLY])
-def test_a_command_whose_process_died_at_any_call_is_made_good_by_its_next_delivery(
-    tmp_path_factory: pytest.TempPathFactory, demo_project: str, kind: str
-) -> None:
-    prepare, fields = DEADLY[kind]
-    body = {"id": "c", "kind": kind, "author": "ada", "reason": "why", **fields}
-
-    def after_death(at: int) -> tuple[list[Any], int]:
-        """What is found after a death at that call and another delivery; and how many calls there were."""
-        with Installation(tmp_path_factory.mktemp("killed"), demo_project) as installation:
-            prepare(installation)
-            delivery = installation.delivery("job-commands", json.dumps(body).encode())
-            death = Death(at=at, after_effect=at % 2 == 0)
-            with suppress(Killed):
-                job_commanded.handle(mortal(installation.system, death), delivery)
-            job_commanded.handle(installation.system, delivery)
-            (record,) = [each for each in installation.commands() if each["author"] == "ada"]
-            by_command = [entry.reason for entry in installation.job("j").history if entry.command == "c"]
-            resource = installation.resource()
-            found = [record["result"], by_command, [*resource.pauses.teams], [*resource.drained]]
-            return found, death.calls
-
-    expected, calls = after_death(NEVER)
-
-    assert expected[0] == "done"
-    for at in range(1, calls + 1):
-        assert after_death(at)[0] == expected, f"killed at call {at}"
+# --- racing ----------------------------------------------------------------------------------------------
 
 
 def test_commands_and_cycles_that_race_lose_no_job_and_start_none_that_is_held(installing) -> None:
