@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from poolqueue.cli import explaining, submitting
 from poolqueue.cli.arguments import Database, InJson, Location, Project, SettingsFile
 from poolqueue.cli.dry_run import Variations
 from poolqueue.cli.failures import Exit, Failure
+from poolqueue.cli.option_groups import expanded
 from poolqueue.cli.output import session
 from poolqueue.cli.session import Options
 from poolqueue.cli.simulation_arguments import Resized, resized
@@ -20,43 +22,59 @@ _VARIED = "With --dry-run: tried beside what was asked for, each alone, repeatab
 Whose = Annotated[
     str | None, typer.Option("--team", "-t", help="Whose job, if several teams have one of this id.")
 ]
-Replicas = Annotated[
-    list[int] | None,
-    typer.Option("--replicas", help="So many replicas in all.", min=1, metavar="N", rich_help_panel=_VARIED),
-]
-OnResource = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--resource", "-r", help="At this persistent resource.", metavar="NAME", rich_help_panel=_VARIED
-    ),
-]
-OnPool = Annotated[
-    list[str] | None,
-    typer.Option("--pool", help="On machines of this pool.", metavar="POOL", rich_help_panel=_VARIED),
-]
-Priorities = Annotated[
-    list[int] | None,
-    typer.Option("--priority", help="With this priority.", metavar="N", rich_help_panel=_VARIED),
-]
-Grown = Annotated[
-    list[Resized] | None,
-    typer.Option(
-        "--grow",
-        help="With so many more replicas in a pool.",
-        metavar="POOL=N",
-        parser=resized,
-        rich_help_panel=_VARIED,
-    ),
-]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Varied:
+    """What a dry run tries beside what was asked for."""
+
+    replicas: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--replicas", help="So many replicas in all.", min=1, metavar="N", rich_help_panel=_VARIED
+        ),
+    ] = None
+    on: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--resource", "-r", help="At this persistent resource.", metavar="NAME", rich_help_panel=_VARIED
+        ),
+    ] = None
+    pool: Annotated[
+        list[str] | None,
+        typer.Option("--pool", help="On machines of this pool.", metavar="POOL", rich_help_panel=_VARIED),
+    ] = None
+    priority: Annotated[
+        list[int] | None,
+        typer.Option("--priority", help="With this priority.", metavar="N", rich_help_panel=_VARIED),
+    ] = None
+    grow: Annotated[
+        list[Resized] | None,
+        typer.Option(
+            "--grow",
+            help="With so many more replicas in a pool.",
+            metavar="POOL=N",
+            parser=resized,
+            rich_help_panel=_VARIED,
+        ),
+    ] = None
+
+    @property
+    def variations(self) -> Variations:
+        return Variations(
+            replicas=self.replicas or (),
+            resources=self.on or (),
+            pools=self.pool or (),
+            priorities=self.priority or (),
+            grown=tuple((each.pool, each.replicas) for each in self.grow or ()),
+        )
 
 
 def explain(
     context: typer.Context,
     job_id: Annotated[str, typer.Argument(metavar="JOB_ID", help="The job's id.")],
     *,
-    team: Annotated[
-        str | None, typer.Option("--team", "-t", help="Whose job, if several teams have one of this id.")
-    ] = None,
+    team: Whose = None,
     in_json: InJson = False,
     settings: SettingsFile = None,
     project: Project = None,
@@ -87,6 +105,7 @@ def job(
         explaining.show_job(opened, output, job_id, team=team, in_json=in_json)
 
 
+@expanded
 def submit(
     context: typer.Context,
     given: Annotated[
@@ -109,11 +128,7 @@ def submit(
         bool, typer.Option("--watch", "-w", help="Then watch the job until it has ended.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would become of it.")] = False,
-    replicas: Replicas = None,
-    on: OnResource = None,
-    pool: OnPool = None,
-    priority: Priorities = None,
-    grow: Grown = None,
+    varied: Varied,
     in_json: InJson = False,
     settings: SettingsFile = None,
     project: Project = None,
@@ -129,32 +144,17 @@ def submit(
     --priority and --grow change is tried beside what was asked for, each alone; all of them may be repeated.
     """
     options = Options(settings_file=settings, project=project, location=location, database=database)
-    grown = [(each.pool, each.replicas) for each in grow or ()]
-    variations = Variations(
-        replicas=replicas or (),
-        resources=on or (),
-        pools=pool or (),
-        priorities=priority or (),
-        grown=grown,
-    )
     with session(context, options) as (opened, output):
-        if not dry_run and variations != Variations(grown=[]):
-            raise Failure("what is varied is only tried: add --dry-run", Exit.USAGE)
-        if dry_run and follow:
-            raise Failure("--watch: a dry run leaves nothing to watch", Exit.USAGE)
         attributes = submitting.attributes_of(attribute or ())
         asked = submitting.Submission(given=given, team=team, topic=topic, attributes=attributes)
         if dry_run:
-            submitting.dry_run(opened, output, asked, variations, in_json=in_json)
-        else:
-            team_named, job_id = submitting.submit(opened, output, asked, in_json=in_json)
             if follow:
-                watch_job(
-                    opened,
-                    output,
-                    job_id,
-                    team=team_named,
-                    every=EVERY_SECONDS,
-                    in_json=in_json,
-                    is_new=True,
-                )
+                raise Failure("--watch: a dry run leaves nothing to watch", Exit.USAGE)
+            submitting.dry_run(opened, output, asked, varied.variations, in_json=in_json)
+            return
+        if varied.variations != Variations():
+            raise Failure("what is varied is only tried: add --dry-run", Exit.USAGE)
+        whose, job_id = submitting.submit(opened, output, asked, in_json=in_json)
+        if follow:
+            every = EVERY_SECONDS
+            watch_job(opened, output, job_id, team=whose, every=every, in_json=in_json, is_new=True)
