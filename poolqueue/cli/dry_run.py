@@ -8,7 +8,6 @@ from datetime import datetime
 
 from poolqueue.cli.failures import Exit, Failure
 from poolqueue.config import Settings, Team
-from poolqueue.cycle.draft import waiting_line
 from poolqueue.cycle.serial_keys import keys_elsewhere
 from poolqueue.depending import tied
 from poolqueue.messages import BadRequest, JobRequest, Problem
@@ -18,6 +17,7 @@ from poolqueue.requests.naming import resource_name
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.forward import Course
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State
+from poolqueue.scheduling.lines import waiting_line
 from poolqueue.scheduling.pools import Pool, Resource
 from poolqueue.scheduling.remedies import spread
 from poolqueue.scheduling.verdicts import Reject

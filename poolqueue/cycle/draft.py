@@ -38,6 +38,7 @@ from poolqueue.scheduling.events import (
     apply,
 )
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State, move, record
+from poolqueue.scheduling.lines import waiting_line
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
 from poolqueue.scheduling.reckoning import reckon, told
@@ -440,31 +441,6 @@ class Draft:
                 yield Create(path=path, fields=fields)
             else:
                 yield Replace(path=path, fields=fields, version=version)
-
-
-def waiting_line(job: Job) -> Waiting:
-    return Waiting(
-        team=job.team,
-        job_id=job.job_id,
-        priority=job.priority,
-        arrived=job.arrived,
-        demands=job.demands,
-        attempt=job.attempt,
-        not_before=job.not_before,
-        is_new=job.inbox,
-        traits=job.traits,
-        expires=job.expires,
-        deadline=job.deadline,
-        alternatives=job.alternatives,
-        preemptions=job.preemptions,
-        max_preemptions=job.max_preemptions,
-        moves=job.moves,
-        moved_at=job.moved_at,
-        holds=job.holds,
-        serial=job.serial,
-        members=() if job.array is None else arrays.ranges_of(job.array.waiting),
-        max_parallel=job.max_parallel if job.array is None else job.array.max_parallel,
-    )
 
 
 def _waits(job: Job) -> bool:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from poolqueue.config import policy_of
-from poolqueue.cycle.draft import waiting_line
 from poolqueue.ports import Document, Query
 from poolqueue.records import (
     ARRIVAL_FIELDS,
@@ -20,6 +19,7 @@ from poolqueue.records import (
 )
 from poolqueue.scheduling.board import Board
 from poolqueue.scheduling.expectations import Expectations
+from poolqueue.scheduling.lines import waiting_line
 from poolqueue.scheduling.pools import Resource, free
 from poolqueue.scheduling.waiting import Waiting
 from poolqueue.system import System

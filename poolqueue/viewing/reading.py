@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from poolqueue.config import Settings, policy_of
-from poolqueue.cycle.draft import waiting_line
 from poolqueue.cycle.serial_keys import keys_elsewhere
 from poolqueue.learned_run_times import LearnedRunTimes
 from poolqueue.ports import Document, Documents, Query
@@ -27,6 +26,7 @@ from poolqueue.records import (
     resource_path,
 )
 from poolqueue.scheduling.jobs import Job, job_key
+from poolqueue.scheduling.lines import waiting_line
 from poolqueue.scheduling.pace import take
 from poolqueue.scheduling.policies import Policy
 from poolqueue.scheduling.pools import Reservation, Resource
