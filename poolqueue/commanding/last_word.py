@@ -23,7 +23,8 @@ def word_of(command: Command, published: datetime) -> Word:
 
 def overtaken(command: Command, published: datetime, *, what: str, by: Word) -> Result:
     """`what` is otherwise than the command asks for, by the last word on it."""
-    times = f"published at {_clock(by.published)}, after this {command.kind} at {_clock(published)}"
+    day = "%H:%M:%S" if by.published.date() == published.date() else "%Y-%m-%d %H:%M:%S"
+    times = f"published at {_told(by.published, day)}, after this {command.kind} at {_told(published, day)}"
     message = (
         f"overtaken: {what} was {_DONE[by.kind]} by {by.author} ({by.reason}), {times}; it stays so."
         f" If it is still to be {_DONE[command.kind.value]}, ask again"
@@ -31,6 +32,6 @@ def overtaken(command: Command, published: datetime, *, what: str, by: Word) -> 
     return refused(message, overtaken_by=by.command)
 
 
-def _clock(at: datetime) -> str:
-    """To the millisecond, as Pub/Sub tells it."""
-    return f"{at:%H:%M:%S}.{at.microsecond // 1000:03}Z"
+def _told(at: datetime, day: str) -> str:
+    """To the millisecond, as Pub/Sub has it."""
+    return f"{at:{day}}.{at.microsecond // 1000:03}Z"
