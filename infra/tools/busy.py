@@ -24,11 +24,17 @@ KINDS = {
     "speech": ("asr", "tts", "diarise"),
 }
 WEIGHTS = {"research": 3, "vision": 2, "speech": 1}
+EPOCHS = 6
+TRAINS = (
+    "n=0; while [ $n -lt {epochs} ]; do n=$((n+1)); sleep {pause}; "
+    'echo "epoch $n/{epochs}: loss 0.$((97 - 9 * n))"; done'
+)
 FAILING = "echo 'RuntimeError: CUDA out of memory. Tried to allocate 20.00 GiB' >&2; exit 1"
 
 
 def busy_plan() -> Plan:
     return Plan(
+        project="demo-example",
         persistent_resources=[
             resource("gpu-a", pool("cpu", CPU, 6), pool("a100", A100, 8)),
             resource("gpu-b", pool("l4", L4, 4)),
@@ -61,7 +67,8 @@ class _Wish:
     fails: bool = False
 
     def request(self) -> dict[str, Any]:
-        command = ["sh", "-c", f"sleep {self.seconds}" + (f"; {FAILING}" if self.fails else "")]
+        trains = TRAINS.format(epochs=EPOCHS, pause=self.seconds / EPOCHS)
+        command = ["sh", "-c", trains + (f"; {FAILING}" if self.fails else "")]
         spec = {
             "machineSpec": dict(self.machine),
             "replicaCount": "1",
@@ -77,19 +84,24 @@ class _Wish:
         return {"job_id": self.job_id, "priority": self.priority, "custom_job": custom_job}
 
 
-def keep_busy(stack: Stack, *, seconds: float, waiting: int) -> None:
-    """Publish so that about so many jobs wait all the time; and once somebody goes past the queue."""
-    wishes = _wishes(Random(SEED))
-    until, published, is_foreign = time.monotonic() + seconds, 0, False
-    while time.monotonic() < until:
-        ended = sum(each.body["state"] in {"reserved", "ended"} for each in stack.outcomes()) / 2
-        while published - ended < waiting:
-            _publish(stack, next(wishes))
-            published += 1
-        if not is_foreign and until - time.monotonic() < seconds / 3:
-            _submit_past_the_queue(stack)
-            is_foreign = True
-        time.sleep(1.0)
+class Busy:
+    """Publishes so that about so many jobs wait all the time."""
+
+    def __init__(self, stack: Stack, *, waiting: int) -> None:
+        self._stack = stack
+        self._waiting = waiting
+        self._wishes = _wishes(Random(SEED))
+        self._published = 0
+
+    def keep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            states = [each.body["state"] for each in self._stack.outcomes()]
+            ended = sum(state in {"reserved", "ended"} for state in states) / 2
+            while self._published - ended < self._waiting:
+                _publish(self._stack, next(self._wishes))
+                self._published += 1
+            time.sleep(1.0)
 
 
 def _publish(stack: Stack, wish: _Wish) -> None:
@@ -116,7 +128,7 @@ def _wishes(chance: Random) -> Iterator[_Wish]:
         )
 
 
-def _submit_past_the_queue(stack: Stack) -> None:
+def submit_past_the_queue(stack: Stack) -> None:
     spec = {
         "machineSpec": CPU,
         "diskSpec": {"bootDiskType": "pd-ssd", "bootDiskSizeGb": 100},

@@ -1,4 +1,4 @@
-"""`make screenshots`: pictures of the page for the docs, taken of a system that really runs.
+"""`make screenshots`: pictures of the page and of `poolctl` for the docs, taken of a system that really runs.
 
 Takes some minutes: the chart's past is the system's own.
 """
@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Literal
 from infra.local.processes import ROOT
 from infra.local.stack import new_directory, start_stack
 from infra.tools.browser import browser_missing, open_browser
-from infra.tools.busy import busy_plan, keep_busy
+from infra.tools.busy import Busy, busy_plan, submit_past_the_queue
+from infra.tools.terminal_shots import TERMINAL_SHOTS, draw, prepare
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PICTURES = ROOT / "docs" / "pictures"
 BUSY_SECONDS = 240.0
+BUSY_AGAIN_SECONDS = 5.0
 WAITING = 26
 PATIENCE_MILLISECONDS = 60_000
 SCROLL_TO = "part => document.querySelector(part).scrollIntoView({behavior: 'instant'})"
@@ -55,12 +57,22 @@ def main() -> int:
     PICTURES.mkdir(exist_ok=True)
     with start_stack(new_directory(), busy_plan()) as stack, open_browser() as browser:
         print(f"busy for {BUSY_SECONDS:.0f} s at {stack.page_url}")
-        keep_busy(stack, seconds=BUSY_SECONDS, waiting=WAITING)
+        busy = Busy(stack, waiting=WAITING)
+        busy.keep(BUSY_SECONDS * 2 / 3)
+        submit_past_the_queue(stack)
+        busy.keep(BUSY_SECONDS / 3)
         assert stack.page_url is not None
         for shot in SHOTS:
-            path = take(browser, stack.page_url, shot)
-            print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1024} KB")
+            _tell(take(browser, stack.page_url, shot))
+        busy.keep(BUSY_AGAIN_SECONDS)
+        prepare(stack)
+        for terminal_shot in TERMINAL_SHOTS:
+            _tell(draw(stack, terminal_shot, PICTURES))
     return 0
+
+
+def _tell(path: Path) -> None:
+    print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1024} KB")
 
 
 def take(browser: Browser, url: str, shot: Shot) -> Path:

@@ -55,6 +55,7 @@ class Poolctl:
         self.time = 0.0
         self.answer: bool | None = None
         self.asked: list[str] = []
+        self.out = ""  # of the last one, without what went to standard error
         self.is_interrupted = False
         self.meanwhile: Iterator[object] | None = None  # goes on at each pause
 
@@ -72,6 +73,7 @@ class Poolctl:
         )
         ran = CliRunner().invoke(app, list(arguments), obj=outside)
         assert ran.exit_code == exit_code, ran.output
+        self.out = ran.stdout
         return ran.output
 
     def list(self, *arguments: str) -> str:

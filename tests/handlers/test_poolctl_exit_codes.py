@@ -101,16 +101,28 @@ def files(tmp_path: Path, installation: Installation) -> dict[str, str]:
     return {name: str(tmp_path / name) for name in content}
 
 
+def are_json(told: str) -> bool:
+    """One object, or one per line."""
+    try:
+        texts = [told] if told.startswith("{\n") else told.splitlines()
+        return [isinstance(json.loads(text), dict) for text in texts] == [True] * len(texts) != []
+    except ValueError:
+        return False
+
+
 def test_all_commands_are_here() -> None:
     assert GOOD.keys() == COMMANDS.keys()
 
 
-def test_what_is_good_ends_with_0(poolctl: Poolctl, files: dict[str, str]) -> None:
+def test_what_is_good_ends_with_0_and_tells_programs_nothing_but_json(
+    poolctl: Poolctl, files: dict[str, str]
+) -> None:
     changing = ("hold", "release", "change", "priority", "pause", "unpause", "retry", "cancel", "requeue")
     of_all = ("drain", "resume", "stop", "apply")
     # A doctor has no topics to look at here: tests/end_to_end/test_poolctl_process.py
     for name in (*(GOOD.keys() - {*changing, *of_all, "doctor"}), *changing, *of_all):
-        poolctl(*(files.get(word, word) for word in GOOD[name]))
+        poolctl(*(files.get(word, word) for word in GOOD[name]), "--json")
+        assert are_json(poolctl.out), name
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
