@@ -90,10 +90,9 @@ def logs(
     project: Project = None,
     database: Database = None,
 ) -> None:
-    """Show what a job wrote to its log, each line with the replica that wrote it, and where all of it is.
+    """Show what a job wrote to its log, each line with who wrote it, and where all of it is.
 
-    With --follow it waits for a job that has not started, goes on with its next attempt, and ends with the
-    job: with 1 if that did not succeed.
+    With --follow it waits for a start, goes on with the next attempt, and ends with the job, as watch does.
     """
     options = Options(settings_file=settings, project=project, database=database)
     asked = Asked(job_id=job_id, team=team, attempt=attempt, lines=lines, in_json=in_json)
