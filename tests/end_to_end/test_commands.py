@@ -9,6 +9,7 @@ import pytest
 from infra.local.stack import Stack
 from poolqueue.scheduling.jobs import Job, Outcome, Reason, State
 from tests.end_to_end.stack_support import (
+    ON_EMBEDDED,
     PATIENCE_SECONDS,
     announced,
     finish,
@@ -24,7 +25,7 @@ from tests.end_to_end.stack_support import (
 )
 from tests.end_to_end.stand_in_support import wait_for
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
+pytestmark = [ON_EMBEDDED, pytest.mark.timeout(300), pytest.mark.usefixtures("on_schedule")]
 
 ASKED_BY = ("--author", "ann", "--reason")
 

@@ -18,14 +18,8 @@ from tests.end_to_end.killing.deadly import Death, When
 from tests.end_to_end.killing.ground import Ground, at_once, wait_for
 from tests.end_to_end.killing.killed_stack import KilledStack, killed_stack
 
-Steps = Mapping[str, tuple[When, ...]]
-
-# What leaves something behind is worth two deaths; between two reads nothing changes outside.
-# Where less is asked, it is what the process did and never came to know: the rest is told by the others.
-EFFECTS = ("documents.commit", "submitter.create", "publisher.publish_all")
-BOTH = dict.fromkeys(EFFECTS, tuple(When))
-ALL = {**BOTH, **dict.fromkeys(("documents.read", "documents.find"), (When.BEFORE,))}
-AFTER = dict.fromkeys(EFFECTS, (When.AFTER,))
+# Who dies before a read, or before the next effect, leaves behind what was there after the last one.
+FIRST, *_ = EFFECTS = ("documents.commit", "submitter.create", "publisher.publish_all")
 RESOURCES = [f"r{number}" for number in range(60)]
 STACK_RESOURCES = ("lost", *When)
 SIGKILL = 9
@@ -67,13 +61,12 @@ def an_end(ground: Ground, resource: str) -> tuple[Delivery, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "steps", "meets_rival"),
+    ("kind", "meets_rival"),
     [
-        pytest.param(Kind.EMBEDDED, ALL, False, id="alone"),
-        pytest.param(Kind.EMBEDDED, BOTH, True, id="among rivals"),
+        pytest.param(Kind.EMBEDDED, False, id="alone"),
+        pytest.param(Kind.EMBEDDED, True, id="among rivals"),
         pytest.param(
             Kind.GOOGLE,
-            AFTER,
             True,
             id="among rivals, Google's emulators",
             marks=pytest.mark.requires("google_emulators"),
@@ -81,20 +74,20 @@ def an_end(ground: Ground, resource: str) -> tuple[Delivery, list[str]]:
     ],
 )
 def test_while_it_handles_a_request_that_is_delivered_again(
-    kind: Kind, steps: Steps, meets_rival: bool, tmp_path: Path, demo_project: str
+    kind: Kind, meets_rival: bool, tmp_path: Path, demo_project: str
 ) -> None:
     with Ground(kind, tmp_path, demo_project, resources=RESOURCES) as ground:
-        cases = kill_at_each(steps, ground, a_request, meets_rival=meets_rival)
+        cases = kill_at_each(ground, a_request, meets_rival=meets_rival)
         at_once(ground.deliver, [case.delivery for case in cases])
         see_that_one_sweep_repairs_all(ground, cases)
 
 
-@pytest.mark.parametrize(("steps", "meets_rival"), [(BOTH, False), (AFTER, True)], ids=ALONE_OR_NOT)
+@pytest.mark.parametrize("meets_rival", [False, True], ids=ALONE_OR_NOT)
 def test_while_it_handles_an_end_whose_log_line_is_delivered_again(
-    steps: Steps, meets_rival: bool, tmp_path: Path, demo_project: str
+    meets_rival: bool, tmp_path: Path, demo_project: str
 ) -> None:
     with Ground(Kind.EMBEDDED, tmp_path, demo_project, resources=RESOURCES) as ground:
-        cases = kill_at_each(steps, ground, an_end, meets_rival=meets_rival)
+        cases = kill_at_each(ground, an_end, meets_rival=meets_rival)
         at_once(ground.deliver, [case.delivery for case in cases])
         see_that_one_sweep_repairs_all(ground, cases)
 
@@ -104,14 +97,14 @@ def test_while_it_handles_an_end_whose_log_line_is_lost(
     meets_rival: bool, tmp_path: Path, demo_project: str
 ) -> None:
     with Ground(Kind.EMBEDDED, tmp_path, demo_project, resources=RESOURCES) as ground:
-        cases = kill_at_each(AFTER, ground, an_end, meets_rival=meets_rival)
+        cases = kill_at_each(ground, an_end, meets_rival=meets_rival)
         see_that_one_sweep_repairs_all(ground, cases)
 
 
 # --- the deaths
 
 
-def kill_at_each(steps: Steps, ground: Ground, prepare: Prepare, *, meets_rival: bool) -> list[Case]:
+def kill_at_each(ground: Ground, prepare: Prepare, *, meets_rival: bool) -> list[Case]:
     """A process that lives tells the steps; then one dies at each."""
 
     def ready(death: Death | None) -> Case:
@@ -123,18 +116,19 @@ def kill_at_each(steps: Steps, ground: Ground, prepare: Prepare, *, meets_rival:
     lived = ground.kill(spared.delivery, None, meets_rival=meets_rival)
     assert (lived.signal, lived.exit_code) == (0, 0)
     assert lived.counts["submitter.create"] == 1, "one of the steps is to be a submission"
-    cases = at_once(ready, deaths_at(steps, lived.counts))
+    cases = at_once(ready, deaths_at(lived.counts))
     for case in cases:
         ended = ground.kill(case.delivery, case.death, meets_rival=meets_rival)
         assert ended.signal == SIGKILL, f"{case}: {ended}"
     return [spared, *cases]
 
 
-def deaths_at(steps: Steps, counts: Mapping[str, int]) -> Iterator[Death]:
-    for call, whens in steps.items():
+def deaths_at(counts: Mapping[str, int]) -> Iterator[Death]:
+    """Before the first effect, and after each."""
+    yield Death(call=FIRST, number=1, when=When.BEFORE)
+    for call in EFFECTS:
         for number in range(1, counts.get(call, 0) + 1):
-            for when in whens:
-                yield Death(call=call, number=number, when=when)
+            yield Death(call=call, number=number, when=When.AFTER)
 
 
 # --- what is to be seen
