@@ -91,7 +91,7 @@ _BY_OUTCOME: dict[Outcome | None, type[JobDidNotSucceed]] = {
     Outcome.LOST: JobLost,
 }
 _NEXT: dict[Outcome | None, str] = {
-    Outcome.FAILED: "put right what failed, and enqueue it under another job_id",
+    Outcome.FAILED: "put right what failed; then give poolctl retry, or enqueue it under another job_id",
     Outcome.CANCELLED: "enqueue it under another job_id if it is to run after all",
     Outcome.REJECTED: "put the request right and enqueue it again; the job_id may be used again",
     Outcome.EXPIRED: "enqueue it under another job_id, with a later deadline or a longer max_wait",

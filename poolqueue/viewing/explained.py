@@ -23,6 +23,7 @@ from poolqueue.scheduling.jobs import Job, Reason, State
 from poolqueue.scheduling.pools import PoolKey
 from poolqueue.scheduling.reasons import Explainer, Explanation, Jobs, PoolNumbers
 from poolqueue.viewing import wording
+from poolqueue.viewing.after_end import next_told
 from poolqueue.viewing.array_members import members_told
 from poolqueue.viewing.attempts import NO_ATTEMPTS, Attempts, attempts_of, attempts_told
 from poolqueue.viewing.making import Snapshot, ended_view, expected_of, resource_view
@@ -89,6 +90,8 @@ def facts_of(explained: Explained) -> Iterator[Fact]:
         yield from _waiting(explained, explained.explanation)
     elif explained.job.state is State.HELD and explained.job.reason is Reason.ON_HOLD:
         yield "could start", "when somebody releases it; it keeps its place, and its times go on"
+    if told := next_told(explained.job):
+        yield "next", told
 
 
 def _headline(job: JobView) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -21,12 +22,19 @@ from poolqueue.scheduling.happenings import (
     Sweep,
     TimeComes,
 )
+from poolqueue.scheduling.jobs import Outcome, State
 from poolqueue.scheduling.policies import Policy, Quota
 from poolqueue.scheduling.pools import Drain
 from poolqueue.scheduling.remedies import ShorterTimeout
 from poolqueue.scheduling.traits import Traits
 from poolqueue.viewing import wording
-from poolqueue.viewing.explained import Explained, explained_in, facts_of, happening_told
+from poolqueue.viewing.explained import (
+    Explained,
+    explained_alone,
+    explained_in,
+    facts_of,
+    happening_told,
+)
 from poolqueue.viewing.explained_json import explained_fields
 from poolqueue.viewing.making import Snapshot
 from poolqueue.viewing.remedies_told import remedy_told
@@ -133,6 +141,32 @@ def test_it_tells_whom_it_would_delay_and_a_timeout_that_ends_before_that() -> N
     assert happening_told(planned, NOW) == (
         "when research/large has started, planned for 19:00:00 UTC, in 1h00m"
     )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (
+            Outcome.FAILED,
+            ["see why: poolctl logs j; once that is put right: poolctl retry j --reason TEXT"],
+        ),
+        (Outcome.CANCELLED, ["if it is to run after all: poolctl retry j --reason TEXT"]),
+        (
+            Outcome.EXPIRED,
+            [
+                "if it may wait longer: poolctl retry j --reason TEXT, with --deadline TIME or --max-wait"
+                " DURATION"
+            ],
+        ),
+        (Outcome.LOST, ["look whether its output is there; if not: poolctl retry j --reason TEXT"]),
+        (Outcome.REJECTED, ["publish it again, corrected; its job_id may be used again"]),
+        (Outcome.SUCCEEDED, []),
+    ],
+)
+def test_of_a_job_that_did_not_succeed_it_tells_what_to_do_next(outcome: Outcome, told: list[str]) -> None:
+    ended = explained_alone(job("j", state=State.ENDED, outcome=outcome), now=NOW)
+
+    assert [what for word, what in facts_of(ended) if word == "next"] == told
 
 
 def test_a_resource_that_is_not_ready_has_no_remedy_but_a_sweep() -> None:
