@@ -31,12 +31,12 @@ from poolqueue.client.place import Outside
 from poolqueue.config import read_environment
 from poolqueue.requests.reading import read_mapping
 from poolqueue.scheduling.jobs import Outcome
+from tests.end_to_end.documented import Block, blocks
 from tests.end_to_end.stack_support import PATIENCE_SECONDS, announced, record, request, wait_for_end
 from tests.end_to_end.stand_in_support import wait_for
 
 pytestmark = pytest.mark.timeout(400)
 
-BLOCK = re.compile(r"^```(\w+)(?: ([\w=. -]+))?\n(.*?)^```", re.DOTALL | re.MULTILINE)
 L4 = {"machineType": "g2-standard-12", "acceleratorType": "NVIDIA_L4", "acceleratorCount": 1}
 KINDS = [Kind.EMBEDDED, pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators"))]
 RUN_SECONDS = 120.0
@@ -51,22 +51,6 @@ if "aiplatform" in open(sys.argv[1]).read():
 import runpy
 runpy.run_path(sys.argv[1], run_name="__main__")
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    language: str
-    label: str
-    text: str
-
-    @property
-    def is_file(self) -> bool:
-        return self.label.startswith("file=")
-
-
-def blocks(page: str) -> list[Block]:
-    text = (ROOT / "docs" / page).read_text()
-    return [Block(language=language, label=label, text=body) for language, label, body in BLOCK.findall(text)]
 
 
 PUBLISHING = blocks("publishing.md")
@@ -115,9 +99,8 @@ class Reader:
                 (self.folder / block.label.removeprefix("file=")).write_text(self.as_here(block.text))
 
     def shell(self, block: Block, **more: str) -> str:
-        return self._run(
-            ["bash", "-euo", "pipefail", "-c", f". {self._environment()}; {self.as_here(block.text)}"], more
-        )
+        sourced = f". {write_environment(self.stack)}; {self.as_here(block.text)}"
+        return self._run(["bash", "-euo", "pipefail", "-c", sourced], more)
 
     def python(self, text: str) -> str:
         return self._run([sys.executable, "-c", NO_CREDENTIALS, str(self.script(text))], {})
@@ -131,15 +114,6 @@ class Reader:
         own = self.stack.environment()
         del own["POOL_QUEUE_SETTINGS"]
         return {"PATH": os.environ["PATH"], "HOME": str(self.folder), "PYTHONPATH": str(ROOT), **own}
-
-    def _environment(self) -> Path:
-        """As `make run KEEP=1` tells a shell; with the Python that runs this."""
-        path = write_environment(self.stack)
-        text = re.sub(
-            r"export PATH=.*\n", f'export PATH={Path(sys.executable).parent}:"$PATH"\n', path.read_text()
-        )
-        path.write_text(text)
-        return path
 
     def _run(self, command: list[str], more: dict[str, str]) -> str:
         ran = subprocess.run(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -56,7 +57,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 
 
 def _run(kind: Kind, console: Console) -> int:
-    plan, directory = demo_plan(kind), new_directory()
+    plan, directory = demo_plan(kind), new_directory(Path.cwd())
     console.print(f"[bold]Pool Queue[/] on {KINDS[kind]}", highlight=False)
     _say(
         console,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 from infra.local.processes import ROOT
@@ -42,15 +43,17 @@ def write_environment(stack: Stack) -> Path:
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     path = stack.directory / "environment.sh"
-    binaries = shlex.quote(str(ROOT / ".venv" / "bin"))
+    binaries = shlex.quote(str(Path(sys.executable).parent))
     path.write_text("\n".join([*lines, f'export PATH={binaries}:"$PATH"', ""]), encoding="utf-8")
     return path
 
 
 def how_to_go_on(environment_file: Path, page: str | None) -> str:
     """Commands at the margin, so that each can be copied as it stands."""
-    shown_at = f"The page, in a browser: {page}\n\n" if page else ""
-    return f"""The system stays up. {shown_at}In another terminal, in this folder:
+    shown_at = f"The page, in a browser: {page}\n" if page else ""
+    return f"""The system stays up; docs/tour.md leads through a first hour with it.
+{shown_at}
+In another terminal, in this folder:
 
 . {shown(environment_file)}
 

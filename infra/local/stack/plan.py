@@ -78,15 +78,23 @@ class Plan:
 
 
 def new_directory(root: Path = ROOT) -> Path:
-    """A directory of its own below `.run/`."""
+    """A directory of its own below `.run/`, to which `.run/latest` leads from now on."""
     (root / ".run").mkdir(exist_ok=True)
     name = f"{datetime.now(UTC):%m%d-%H%M%S}"
     for number in itertools.count(1):
         directory = root / ".run" / (name if number == 1 else f"{name}-{number}")
         with contextlib.suppress(FileExistsError):
             directory.mkdir()
+            _lead(root / ".run" / "latest", to=directory)
             return directory
     raise AssertionError("a count has no end")
+
+
+def _lead(link: Path, *, to: Path) -> None:
+    """Replaced in one step, so that it leads somewhere at any time."""
+    unfinished = link.with_name(f".{to.name}")
+    unfinished.symlink_to(to.name)
+    unfinished.replace(link)
 
 
 def write_settings(plan: Plan, directory: Path) -> Path:
