@@ -90,8 +90,8 @@ def facts_of(explained: Explained) -> Iterator[Fact]:
         yield from _waiting(explained, explained.explanation)
     elif explained.job.state is State.HELD and explained.job.reason is Reason.ON_HOLD:
         yield "could start", "when somebody releases it; it keeps its place, and its times go on"
-    if told := next_told(explained.job):
-        yield "next", told
+    if next_step := next_told(explained.job):
+        yield "next", next_step
 
 
 def _headline(job: JobView) -> str:
