@@ -146,6 +146,19 @@ def start_module(
     return start(name, [sys.executable, "-m", *arguments], directory=directory, environment=environment)
 
 
+def start_script(
+    name: str,
+    command: Sequence[str | Path],
+    *,
+    directory: Path,
+    environment: Mapping[str, str] | None = None,
+    nursery: Nursery | None = None,
+) -> Child:
+    """Start a Python script under our own interpreter, in a `nursery` if there is one."""
+    words = command if nursery is not None else [sys.executable, *command]
+    return start(name, words, directory=directory, environment=environment, nursery=nursery)
+
+
 def free_port() -> int:
     """A port of 127.0.0.1 that was free a moment ago; another process may take it meanwhile."""
     with socket.socket() as probe:

@@ -105,13 +105,19 @@ class CustomJobEnded:
             at=now,
             outcome=outcome,
             reason=_reason(ending, job),
-            note=_with_error(next_.note, self.error) if next_ else self.error,
+            note=self._told(job, ending, next_),
             failures=(*job.failures, next_.failure.kept()) if next_ else job.failures,
             custom_job=self.custom_job,
             error=self.error,
             started=self.started or job.started,
             ended=self.ended or now,
         )
+
+    def _told(self, job: Job, ending: Ending, next_: Again | Over | None) -> str | None:
+        """Why it ended so: by whose word it was cancelled says more than Vertex AI's CANCELED."""
+        if ending is Ending.CANCELLED and job.cancel_reason is Reason.ASKED:
+            return _why_cancelled(job) or self.error
+        return _with_error(next_.note, self.error) if next_ else self.error
 
     def _next(self, job: Job, ending: Ending, resource: Resource, now: datetime) -> Again | Over | None:
         """What its retries say of a bad end; nothing where somebody asked to cancel the job."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -17,7 +16,6 @@ import pytest
 
 from infra.local.checker import CustomJobLife
 from infra.local.emulators import Kind
-from infra.local.processes import ROOT
 from infra.local.stack import Announcement, Stack
 from infra.local.stack.plan import LOCATION
 from poolqueue.records import ResourceName, job_path, read_job, read_resource, resource_path
@@ -33,6 +31,7 @@ LARGE = {"machineType": "n1-highmem-16"}
 GPU = {"machineType": "n1-standard-4", "acceleratorType": "NVIDIA_TESLA_T4", "acceleratorCount": 1}
 # The first request of a function's process imports the cloud's libraries, on a machine that is busy.
 PATIENCE_SECONDS = 60.0
+POOLCTL = Path(sys.executable).with_name("poolctl")
 SECONDS_BETWEEN_SWEEPS = 2.0
 FUNCTIONS = ("job_requested", "job_commanded", "job_ended", "swept")
 UNTIL_FINISHED = ["sleep", "600"]
@@ -73,16 +72,7 @@ def workers(replicas: int, *command: str) -> list[dict[str, Any]]:
 
 def poolctl(stack: Stack, *arguments: str) -> tuple[int, str]:
     """Its exit code and all that it said, as a process of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-c", "from poolqueue.cli.app import app; app()", *arguments],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **stack.environment()},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
-    return ran.returncode, ran.stdout + ran.stderr
+    return stack.run_script([POOLCTL, *arguments], within_seconds=PATIENCE_SECONDS)
 
 
 def renew(stack: Stack) -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from infra.local.stack import Stack
 from tests.end_to_end.stack_support import (
+    ON_EMBEDDED,
     finish,
     lives,
     poolctl,
@@ -21,7 +22,7 @@ from tests.end_to_end.stack_support import (
     worker_pool_spec,
 )
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [ON_EMBEDDED, pytest.mark.timeout(180)]
 
 
 def changed_settings(stack: Stack, directory: Path, **changes: Any) -> str:

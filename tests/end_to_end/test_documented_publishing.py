@@ -357,14 +357,15 @@ def test_a_subscriber_in_python_hears_each_end_once(reader: Reader) -> None:
     try:
         reader.stack.publish("job-requests", request("subscribed", "gpu-a", _l4("true")))
         reader.stack.publish("job-requests", request("fails", "gpu-a", _l4("false")))
-        lines = {listening.stdout.readline().strip() for _ in range(2)}
+        # Threads print them: what one says may come between another's words and the end of its line.
+        heard = listening.stdout.readline() + listening.stdout.readline()
     finally:
         listening.send_signal(signal.SIGTERM)
         listening.wait(RUN_SECONDS)
         listening.stdout.close()
 
-    assert any(re.fullmatch(r"subscribed: succeeded \(projects/.*\)", line) for line in lines), lines
-    assert any(line.startswith("fails: failed") for line in lines), lines
+    assert re.search(r"subscribed: succeeded \(projects/.*\)", heard), heard
+    assert "fails: failed" in heard
     assert announced(reader.stack, "fails")[-1]["outcome"] == "failed"
 
 

@@ -13,6 +13,7 @@ from infra.local.stack import Stack
 from poolqueue.records import job_path
 from poolqueue.scheduling.jobs import job_key
 from tests.end_to_end.stack_support import (
+    ON_EMBEDDED,
     finish,
     poolctl,
     request,
@@ -22,7 +23,7 @@ from tests.end_to_end.stack_support import (
     workers,
 )
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [ON_EMBEDDED, pytest.mark.timeout(180)]
 
 
 def tried(stack: Stack, file: Path, *arguments: str) -> list[dict[str, Any]]:

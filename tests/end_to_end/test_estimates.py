@@ -15,6 +15,7 @@ from poolqueue.viewing.as_json import job_fields
 from poolqueue.viewing.reading import Reader
 from poolqueue.viewing.views import JobView
 from tests.end_to_end.stack_support import (
+    ON_EMBEDDED,
     finish,
     record,
     request,
@@ -26,7 +27,7 @@ from tests.end_to_end.stack_support import (
 )
 from tests.end_to_end.stand_in_support import wait_for
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [ON_EMBEDDED, pytest.mark.timeout(240)]
 RESOURCE = "foretold"
 SHORT_RUN = ("sleep", "1")
 

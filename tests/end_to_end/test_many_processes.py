@@ -22,7 +22,7 @@ from poolqueue.records import ResourceName, read_resource
 from poolqueue.scheduling.pools import Resource
 
 # Google's emulators are slow; REQUESTS=500 asks for more of both kinds.
-REQUESTS = {Kind.EMBEDDED: 250, Kind.GOOGLE: 150}
+REQUESTS = {Kind.EMBEDDED: 200, Kind.GOOGLE: 100}
 EVERY_TENTH = 10
 RUN_SECONDS = (0.1, 0.2, 0.5)
 RESOURCES = ("shared", "other")

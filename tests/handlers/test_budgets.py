@@ -23,7 +23,7 @@ from tests.support.installation import DISK, SMALL, Installation, pool, request
 from tests.support.meter import Cost, Meter
 
 BURST = 240
-BURSTS = 3
+BURSTS = 2
 INVOCATIONS_AT_ONCE = 12
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.nursery import Nursery
-from infra.local.processes import POLL_SECONDS, Child, NotReady, start
+from infra.local.processes import POLL_SECONDS, Child, NotReady, start_script
 from infra.local.stack.plan import FUNCTIONS, PAGE
 
 THREADS = 8
@@ -73,9 +73,9 @@ def start_function(
         "GUNICORN_LOG_LEVEL": "info",  # it tells the port and the workers
         "XDG_RUNTIME_DIR": str(control),  # where it puts its control socket, else in the home directory
     }
-    child = start(
+    child = start_script(
         target,
-        [*([] if nursery else [sys.executable]), _FRAMEWORK, *served],
+        [_FRAMEWORK, *served],
         directory=directory,
         environment={**environment, **gunicorn},
         nursery=nursery,

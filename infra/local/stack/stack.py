@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Mapping
+import uuid
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 from infra.local.checker import Report, check_journal, read_journal
 from infra.local.emulators import Emulators, start_emulators
 from infra.local.nursery import CAN_FORK, Nursery
-from infra.local.processes import ROOT, Child, start_module
+from infra.local.processes import ROOT, Child, start_module, start_script
 from infra.local.stack.function_server import IMPORTED, FunctionServer, start_function
 from infra.local.stack.outcome_log import Announcement, OutcomeLog
 from infra.local.stack.plan import PAGE, Plan, write_settings, write_stand_in_configuration
@@ -236,6 +237,21 @@ class Stack:
     def restart(self, target: str) -> None:
         """Start a killed function again, on its port."""
         self.functions[target] = self._start_function(target, port=self.functions[target].port)
+
+    def run_script(self, command: Sequence[str | Path], *, within_seconds: float) -> tuple[int, str]:
+        """The exit code of a Python script that belongs to this system, and all that it said.
+
+        Raises `subprocess.TimeoutExpired`.
+        """
+        directory = self.directory / "scripts" / uuid.uuid4().hex
+        child = start_script(
+            "script", command, directory=directory, environment=self.environment(), nursery=self._nursery
+        )
+        try:
+            code = child.process.wait(within_seconds)
+        finally:
+            child.stop()
+        return code, child.log.read_text(errors="replace")
 
     # --- what can be seen
 

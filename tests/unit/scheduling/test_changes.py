@@ -291,6 +291,12 @@ def test_one_that_its_owner_cancels_is_not_requeued_because_its_resource_is_gone
     assert (over.outcome, over.reason) == (Outcome.CANCELLED, Reason.ASKED)
 
 
+def test_one_that_its_owner_cancelled_ends_with_who_asked_and_why() -> None:
+    over = job_after(ended("CANCELLED", error="CANCELED"), cancelled_by_asking(State.RUNNING))
+
+    assert (over.history[-1].note, over.error) == ("ada: enough", "CANCELED")
+
+
 def test_one_that_finished_before_its_cancel_took_effect_keeps_its_outcome() -> None:
     assert job_after(ended(), cancelled_by_asking(State.RUNNING)).outcome is Outcome.SUCCEEDED
 
