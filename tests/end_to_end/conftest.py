@@ -29,6 +29,8 @@ SINGLE = (
     "requeued",
     "stopped",
     "paused",
+    "drained",
+    "drained-beside",
     "never",
 )
 TEAMS = [

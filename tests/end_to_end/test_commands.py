@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -150,6 +151,38 @@ def test_a_stopped_pool_is_emptied_and_resumed_with_a_restart_between(stack: Sta
     wait_for_end(stack, "stopped")
 
     assert "drained: pool cpu, by ann: new driver" in told
+
+
+def test_a_drained_resource_admits_nothing_and_a_change_lets_a_job_go_elsewhere_with_restarts_between(
+    stack: Stack,
+) -> None:
+    stack.publish("job-requests", until_finished("drained-first", "drained"))
+    wait_until_running(stack, "drained-first")
+    asked(stack, "drain", "drained", *ASKED_BY, "new driver")
+    finish(stack, "drained-first")
+    wait_for_end(stack, "drained-first")
+    renew(stack)
+    for job_id in ("drained-moves", "drained-stays"):
+        stack.publish("job-requests", until_finished(job_id, "drained"))
+        waits = wait_for_requeue(stack, job_id, reason="drained")
+    deadline = (datetime.now(UTC) + timedelta(hours=1)).isoformat(timespec="seconds")
+    wishes = ("--alternative", "drained-beside", "--deadline", deadline, "--max-wait", "8h")
+    asked(stack, "change", "drained-moves", *wishes, "--team", "research", *ASKED_BY, "it is urgent")
+    renew(stack)
+    wait_until_running(stack, "drained-moves")
+    assert not recorded_resource(stack, "drained").reservations
+    asked(stack, "resume", "drained")
+    wait_until_running(stack, "drained-stays")
+    for job_id in ("drained-moves", "drained-stays"):
+        finish(stack, job_id)
+    wait_for_end(stack, "drained-moves", "drained-stays")
+
+    assert waits["note"] == "all of it, by ann: new driver"
+    moved = record(stack, "drained-moves")
+    assert moved.resource.endswith("drained-beside")
+    assert moved.deadline == datetime.fromisoformat(deadline)
+    (by_command,) = [entry for entry in moved.history if entry.command is not None]
+    assert "it is urgent" in (by_command.note or "")
 
 
 def test_a_paused_team_waits_until_it_is_unpaused_with_a_restart_between(stack: Stack) -> None:
