@@ -8,7 +8,7 @@ the others must be surer to pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from math import log
 from typing import Any, NamedTuple, assert_never
@@ -67,27 +67,21 @@ class Order:
         self._ordering = board.policy.ordering
         self._longest = board.policy.firm_after.total_seconds()
         self._foreseen: dict[int, _Foreseen] = {}
-        self.is_late = self._is_late()
+        heads = [*self._heads()] if self._ordering is Ordering.EXPECTED else []
+        self.is_late = self._is_late(heads)
         self.sure = SURE_LATE
         self.passing_part = 0.0
         if self._ordering is Ordering.EXPECTED:
             self.sure = SURE_LATE if self.is_late else SURE
             self.passing_part = PASSING_PART_LATE if self.is_late else PASSING_PART
-        self._firm_heads = self._find_firm_heads()
+        # The groups whose first job has a firm place.
+        self._firm_heads = {id(group) for line, group in heads if self._is_due(line, group)}
         self.is_any_firm = bool(self._firm_heads)
         self.gives_places = self.is_any_firm or self._ordering is not Ordering.EXPECTED
 
-    def _is_late(self) -> bool:
-        if self._ordering is not Ordering.EXPECTED:
-            return False
+    def _is_late(self, heads: Iterable[tuple[Waiting, Group]]) -> bool:
         since = self._now - timedelta(seconds=LATE_PART * self._longest)
-        return any(line.arrived <= since for line, _ in self._heads())
-
-    def _find_firm_heads(self) -> set[int]:
-        """The groups whose first job has a firm place, under `expected`."""
-        if self._ordering is not Ordering.EXPECTED:
-            return set()
-        return {id(group) for line, group in self._heads() if self._is_due(line, group)}
+        return any(line.arrived <= since for line, _ in heads)
 
     def _heads(self) -> Iterator[tuple[Waiting, Group]]:
         """The first job of each group that its own times and its array let start now."""

@@ -130,6 +130,11 @@ class Turns:
 
     def _turn(self, group: Group, place: int, nth: int) -> Turn | None:
         """That of a group's next job that does not sleep, is not over, and is not kept back by its array."""
+        if place < len(group.lines):
+            line = group.lines[place]
+            has_times = line.not_before is not None or line.expires is not None
+            if not (nth or has_times or line.members or self._board.maximums):
+                return Turn(group, place, line, 0)  # as nearly always
         for at in range(place, len(group.lines)):
             line, n = group.lines[at], nth if at == place else 0
             if n < line.count and is_awake(line, self._now) and not self._is_kept(line):

@@ -89,7 +89,11 @@ class Walk:
         self._decision.competing |= set() if block.reason in _OWN_REASONS else {group.team}
 
     def _is_free_for(self, group: Group) -> bool:
-        return all(n <= self._free[key] for key, n in group.wanted)
+        free = self._free
+        for key, n in group.wanted:  # noqa: SIM110  asked of every group in every decision: thrice as fast
+            if n > free[key]:
+                return False
+        return True
 
     def _is_any_open(self) -> bool:
         """Does any fit that was not considered? What does not fit now will not later in this walk."""
