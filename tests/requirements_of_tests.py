@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -33,6 +34,12 @@ def _kfp() -> str | None:
     return None if importlib.util.find_spec("kfp") else "kfp is not installed (pip install kfp)"
 
 
+def _thorough_run() -> str | None:
+    """What is tried on the embedded emulators already, and takes a minute on Google's."""
+    asked = os.environ.get("REQUIRE_ALL") == "1"
+    return None if asked else "it takes long: only a thorough run has it (REQUIRE_ALL=1, as in .ci/run)"
+
+
 def _linux() -> str | None:
     return None if sys.platform == "linux" else f"this is {sys.platform}, and the test reads /proc"
 
@@ -43,8 +50,9 @@ REQUIREMENTS: dict[str, Callable[[], str | None]] = {
     "gcloud": _gcloud,
     "google_emulators": google_emulators_missing,
     "kfp": _kfp,
-    "terraform": _terraform,
     "linux": _linux,
+    "terraform": _terraform,
+    "thorough_run": _thorough_run,
 }
 
 

@@ -90,7 +90,7 @@ class Child:
     def _wait(self, ready: Callable[[], bool], timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while not ready():
-            if not self.running:
+            if not self.running and not ready():  # it may have become ready, and ended, meanwhile
                 raise NotReady(f"{self.name} ended with {self.process.returncode}:\n{self.last_lines()}")
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.name} not ready in {timeout_seconds} s:\n{self.last_lines()}")

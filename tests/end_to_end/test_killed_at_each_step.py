@@ -69,7 +69,7 @@ def an_end(ground: Ground, resource: str) -> tuple[Delivery, list[str]]:
             Kind.GOOGLE,
             True,
             id="among rivals, Google's emulators",
-            marks=pytest.mark.requires("google_emulators"),
+            marks=pytest.mark.requires("google_emulators", "thorough_run"),
         ),
     ],
 )

@@ -131,7 +131,9 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     scope="module",
     params=[
         pytest.param("embedded", marks=pytest.mark.requires("linux")),
-        pytest.param("google", marks=pytest.mark.requires("linux", "google_emulators", "gcloud")),
+        pytest.param(
+            "google", marks=pytest.mark.requires("linux", "google_emulators", "gcloud", "thorough_run")
+        ),
     ],
 )
 def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:

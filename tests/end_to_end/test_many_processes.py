@@ -34,7 +34,10 @@ PROCESSES = {"job_requested": 4, "job_ended": 4}
 TEAMS = ("astronomy", "biology", "chemistry", "dynamics")
 FINISH_SECONDS = 240.0
 
-BOTH_KINDS = [Kind.EMBEDDED, pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators"))]
+BOTH_KINDS = [
+    Kind.EMBEDDED,
+    pytest.param(Kind.GOOGLE, marks=pytest.mark.requires("google_emulators", "thorough_run")),
+]
 
 
 @dataclass(frozen=True, kw_only=True)

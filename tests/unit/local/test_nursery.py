@@ -102,7 +102,7 @@ def test_one_that_is_killed_is_gone_with_its_own_children(nursery, tmp_path) -> 
     child.kill()
 
     assert child.process.returncode == -signal.SIGKILL
-    assert not is_alive(grandchild)
+    assert eventually(lambda: not is_alive(grandchild))
 
 
 def test_a_closed_nursery_leaves_no_process(tmp_path: Path) -> None:
