@@ -105,7 +105,7 @@ FirmAfter = Annotated[
     timedelta | None,
     typer.Option(
         "--firm-after",
-        help="With expected: after so long a job has a firm place, as in the settings. Default: 25h.",
+        help="With expected: after so long a job has a firm place, as in the settings. Default: 24h.",
         parser=_span,
         metavar="SPAN",
         rich_help_panel=_WHAT,

@@ -11,7 +11,7 @@ from poolqueue.scheduling.run_times import Outcome, RunTimes
 from poolqueue.scheduling.traits import Traits
 
 REFRESH_SECONDS = 60.0
-LEFT_CHANCE = 0.35  # with which an attempt is taken to have ended by its expected end
+LEFT_CHANCE = 0.3  # with which an attempt is taken to have ended by its expected end
 LEAST_LEFT_SECONDS = 1.0
 LEAST_LEFT_SHARE = 0.001  # of what has elapsed
 UNTIL_ITS_TIMEOUT = [0.0] * COUNT  # before any run has ended

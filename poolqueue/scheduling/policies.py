@@ -54,7 +54,7 @@ class Policy:
     """
 
     ordering: Ordering = Ordering.PRIORITY
-    firm_after: timedelta = timedelta(hours=25)
+    firm_after: timedelta = timedelta(hours=24)
     weights: Mapping[str, float] = field(default_factory=dict)
     quotas: Mapping[str, Mapping[str, Quota]] = field(default_factory=dict)
     share_half_life: timedelta = timedelta(days=1)
