@@ -41,6 +41,7 @@ def _measure(kind: Kind, *, quick: bool, say: Say) -> list[Figure]:
         settings={"pacing": {"creates_per_minute": 100_000}},
         functions={"job_requested": PROCESSES},
         sweep_seconds=None,
+        starts_cold=True,
     )
     with (
         tempfile.TemporaryDirectory(prefix="pool-queue-bench-") as name,

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from infra.local.emulators import Kind
+from infra.local.nursery import CAN_FORK
 from infra.local.processes import ROOT
 from infra.local.topology import Terms
 
@@ -51,7 +52,8 @@ class Plan:
     port, as instances share one address in production: gunicorn's workers take connections from one socket.
     `source` is the file with the functions. `stand_in` are fields of the stand-in's configuration.
     `sweep_seconds` is how often the schedule sweeps; None for never. `adjust` changes push subscriptions.
-    `page`: the page is served, too.
+    `page`: the page is served, too. `starts_cold`: each process of a function loads its libraries itself, as
+    in production, which takes seconds.
     """
 
     kind: Kind = Kind.EMBEDDED
@@ -67,6 +69,7 @@ class Plan:
     adjust: Callable[[Terms], Terms] = lambda terms: terms
     start_seconds: float = 60.0
     page: bool = False
+    starts_cold: bool = not CAN_FORK
 
     @property
     def targets(self) -> tuple[str, ...]:

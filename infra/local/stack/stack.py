@@ -20,7 +20,7 @@ from google.pubsub_v1.services.publisher.transports import PublisherGrpcTranspor
 
 from infra.local.checker import Report, check_journal, read_journal
 from infra.local.emulators import Emulators, start_emulators
-from infra.local.nursery import CAN_FORK, Nursery
+from infra.local.nursery import Nursery
 from infra.local.processes import ROOT, Child, start_module, start_script
 from infra.local.stack.function_server import IMPORTED, FunctionServer, start_function
 from infra.local.stack.outcome_log import Announcement, OutcomeLog
@@ -88,7 +88,7 @@ class Stack:
     def _start_nursery(self) -> None:
         """It gets ready while the emulators start."""
         self._nursery: Nursery | None = None
-        if CAN_FORK:
+        if not self.plan.starts_cold:
             self.logs.mkdir(parents=True, exist_ok=True)
             self._nursery = Nursery(IMPORTED, log=self.logs / "nursery.log", cwd=ROOT)
             self._parts.callback(self._nursery.close)
