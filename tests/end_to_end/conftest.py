@@ -91,6 +91,6 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def on_schedule(stack: Stack) -> Iterator[None]:
-    """What tests use that kill functions."""
+    """What tests use that kill functions, or whose jobs end at once."""
     with swept_on_schedule(stack):
         yield

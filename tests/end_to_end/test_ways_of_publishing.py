@@ -18,7 +18,7 @@ from poolqueue.requests.gcloud_flags import custom_job_from_gcloud_flags
 from poolqueue.scheduling.jobs import Outcome
 from tests.end_to_end.stack_support import CPU, GPU, at_vertex, lives, record, wait_for_end
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("on_schedule")]
 
 IMAGE = "demo/train:1"
 T4 = {"machineType": "n1-standard-4", "acceleratorType": "NVIDIA_TESLA_T4", "acceleratorCount": 1}
