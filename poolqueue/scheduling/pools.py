@@ -231,7 +231,7 @@ class Resource:
     would come here, to be told when replicas come free. `pauses` are those of the installation, as far as
     they came here; `last_words`, per pool id or `*`, those on what is drained. `unsettled` are keys of ended
     jobs whose dependants may not know of it yet, and since when.
-    `promises` per key of a waiting job; `outcomes` are runs by token that run times are yet to learn from;
+    `outcomes` are runs by token that run times are yet to learn from;
     `metered`, per month and pool, is yet to be taken into the months' own documents.
     """
 
