@@ -111,12 +111,9 @@ class RunTimes:
     def _cross(self, going: Going, to: int) -> Going:
         keys, starts, number, since, bucket = going
         to = max(to, bucket + 1)
-        known, me = self.evidence.get, self._me
         for key, start in zip(keys, starts, strict=True):
-            evidence = known(key)
-            if evidence is None or evidence.owner is not me:
-                evidence = self._known(key, number)
-            if evidence is not None and evidence.since <= number:
+            evidence = self._known(key, number)
+            if evidence is not None:
                 evidence.cross(start, bucket, to)
         return Going(keys, starts, number, since, to)
 

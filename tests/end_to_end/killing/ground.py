@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,8 @@ import yaml
 from handlers import job_ended, job_requested, swept
 from handlers.delivery import Delivery
 from infra.local.emulators import Kind, start_emulators
+from infra.local.nursery import Nursery
+from infra.local.processes import ROOT, start_script
 from infra.local.stack.outcome_log import OutcomeLog
 from infra.local.topology import create_topology, topic_name
 from infra.local.vertex import StandIn
@@ -37,14 +39,24 @@ from poolqueue.scheduling.jobs import Job, job_key
 from poolqueue.scheduling.pools import Resource
 from poolqueue.wiring import build_system
 from tests.end_to_end.killing.deadly import Death
-from tests.end_to_end.killing.nursery import Ended, Nursery, Victim
+from tests.end_to_end.killing.victim import Victim
 from tests.support.installation import LOCATION, Clock, pool, push_body, request
 
 TEAM = "research"
 UNTIL_ANSWERED_SECONDS = 3 * 60
 QUIET_PERIOD_SECONDS = 6 * 60
 AT_ONCE = 4
+VICTIM = Path(__file__).with_name("victim.py")
 WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """`signal` is what killed it; `counts` are its calls, if it lived."""
+
+    signal: int
+    exit_code: int
+    counts: Mapping[str, int]
 
 
 class Ground:
@@ -59,6 +71,7 @@ class Ground:
         self._lines: dict[str, bytes] = {}
         self._clock = Clock()  # of the healthy process
         self._ids = itertools.count(1)
+        self._victims = itertools.count(1)
         self._parts = ExitStack()
 
     def __enter__(self) -> Self:
@@ -75,13 +88,14 @@ class Ground:
     def _start(self, parts: ExitStack) -> None:
         emulators = parts.enter_context(start_emulators(self._kind, self._directory / "logs"))
         self.stand_in = parts.enter_context(self._new_stand_in())
-        variables = {
+        self._variables = variables = {
             "GOOGLE_CLOUD_PROJECT": self.project,
             "POOL_QUEUE_SETTINGS": str(self._write_settings()),
             "POOL_QUEUE_VERTEX_ENDPOINT": self.stand_in.endpoint,
             **emulators.environment,
         }
-        self._nursery = parts.enter_context(Nursery(variables, self._directory / "logs" / "victims.log"))
+        self._nursery = Nursery([Victim.__module__], log=self._directory / "logs" / "nursery.log", cwd=ROOT)
+        parts.callback(self._nursery.close)
         create_topology(self.project, emulators.pubsub_address, {})
         self._outcomes = OutcomeLog(self.project, emulators.pubsub_address)
         parts.callback(self._outcomes.stop)
@@ -163,7 +177,23 @@ class Ground:
             death=None if death is None else death.as_json(),
             meets_rival=meets_rival,
         )
-        return self._nursery.run(victim)
+        return self._run(victim)
+
+    def _run(self, victim: Victim) -> Ended:
+        """Returns when the process has ended."""
+        name = f"victim-{next(self._victims)}"
+        counts = self._directory / f"{name}.json"
+        process = start_script(
+            name,
+            [VICTIM, victim.as_json(), counts],
+            directory=self._directory / "logs",
+            environment=self._variables,
+            nursery=self._nursery,
+        )
+        code = process.process.wait(WAIT_SECONDS)
+        process.stop()
+        told = json.loads(counts.read_text()) if counts.exists() else {}
+        return Ended(signal=max(0, -code), exit_code=max(0, code), counts=told)
 
     def finish(self, custom_job: str) -> None:
         """End it at Vertex AI."""
