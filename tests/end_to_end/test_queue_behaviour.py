@@ -107,7 +107,7 @@ def test_a_request_to_a_full_pool_is_requeued_and_starts_on_release_without_a_sw
     assert sweeps.heard() == 0
 
 
-@pytest.mark.usefixtures("on_schedule")  # a program may end before the answer to its create call is read
+@pytest.mark.usefixtures("on_schedule")  # without sweeps its end was once not heard of for a minute
 def test_every_change_is_announced_once_and_in_order(stack: Stack) -> None:
     stack.publish("job-requests", request("told", "published"))
     wait_for_end(stack, "told")
